@@ -1,0 +1,65 @@
+/**
+ * Group commit: what is added during one turn of the event loop, or while an earlier batch is under way, goes into one call of `run`.
+ * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls.
+ */
+export class Batcher<T, R> {
+  readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
+  #waiting: Call<T, R>[] = [];
+  #working: Promise<void> | undefined;
+
+  /** `run` answers with one result for each item, in their order; when it rejects, so does everything that was added to that batch. */
+  constructor(run: (items: readonly T[]) => Promise<readonly R[]>) {
+    this.#run = run;
+  }
+
+  async add(item: T): Promise<R> {
+    const [result] = await this.addAll([item]);
+    return result as R;
+  }
+
+  /** Items that belong together: they are in the same batch, and settle as one. */
+  addAll(items: readonly T[]): Promise<readonly R[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ items, resolve, reject });
+      this.#working ??= this.#work();
+    });
+  }
+
+  /** Resolves once nothing is waiting or under way. */
+  async idle(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    await endOfTurn();
+    while (this.#waiting.length > 0) {
+      const calls = this.#waiting;
+      this.#waiting = [];
+      await this.#runBatch(calls);
+    }
+    this.#working = undefined;
+  }
+
+  async #runBatch(calls: readonly Call<T, R>[]): Promise<void> {
+    try {
+      const items = calls.flatMap((call) => call.items);
+      const results = await this.#run(items);
+      if (results.length !== items.length) throw new Error(`A batch of ${items.length} got ${results.length} results.`);
+      let start = 0;
+      for (const call of calls) call.resolve(results.slice(start, (start += call.items.length)));
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+    }
+  }
+}
+
+interface Call<T, R> {
+  readonly items: readonly T[];
+  readonly resolve: (results: readonly R[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** After the I/O callbacks of this turn: microtasks alone would split what one turn sends into many batches. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

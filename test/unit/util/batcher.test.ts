@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+
+import { Batcher } from "../../../src/util/batcher.ts";
+import { deferred } from "../../../src/util/deferred.ts";
+
+describe("Batcher", () => {
+  it("puts all that is added in one turn of the event loop into one batch, also from later microtasks", async () => {
+    const { batcher, batches } = doubling();
+    const later = Promise.resolve().then(() => batcher.add(3));
+    expect(await Promise.all([batcher.add(1), batcher.addAll([10, 20]), later])).toEqual([2, [20, 40], 6]);
+    expect(batches).toEqual([[1, 10, 20, 3]]);
+  });
+
+  it("collects what comes while a batch is under way for the next one", async () => {
+    const gate = deferred();
+    const batches: (readonly number[])[] = [];
+    const batcher = new Batcher<number, number>(async (items) => {
+      batches.push(items);
+      await gate.promise;
+      return items;
+    });
+    const first = batcher.add(1);
+    await turn();
+    const rest = [batcher.add(2), batcher.add(3)];
+    await turn();
+    rest.push(batcher.add(4));
+    expect(batches).toEqual([[1]]);
+    gate.resolve();
+    expect(await Promise.all([first, ...rest])).toEqual([1, 2, 3, 4]);
+    expect(batches).toEqual([[1], [2, 3, 4]]);
+  });
+
+  it("rejects everything in a batch that fails, and goes on with the next", async () => {
+    let failing = true;
+    const batcher = new Batcher<string, string>(async (items) => {
+      if (failing) throw new Error("disk full");
+      return items;
+    });
+    const outcomes = await Promise.allSettled([batcher.add("a"), batcher.addAll(["b", "c"])]);
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
+    failing = false;
+    expect(await batcher.add("d")).toBe("d");
+  });
+
+  it("survives a run that throws before it returns a promise", async () => {
+    const batcher = new Batcher<string, string>(() => {
+      throw new Error("at once");
+    });
+    await expect(batcher.add("a")).rejects.toThrow("at once");
+  });
+
+  it("refuses an answer of another length than the batch", async () => {
+    const batcher = new Batcher<number, number>(async () => [1]);
+    await expect(Promise.all([batcher.add(1), batcher.add(2)])).rejects.toThrow("A batch of 2 got 1 results.");
+  });
+
+  it("is idle once everything that was added has been done", async () => {
+    const { batcher, batches } = doubling();
+    await batcher.idle();
+    void batcher.add(1);
+    await batcher.idle();
+    expect(batches).toEqual([[1]]);
+  });
+
+  it("answers an empty call", async () => {
+    const { batcher } = doubling();
+    expect(await batcher.addAll([])).toEqual([]);
+  });
+});
+
+function doubling(): { readonly batcher: Batcher<number, number>; readonly batches: readonly (readonly number[])[] } {
+  const batches: (readonly number[])[] = [];
+  const batcher = new Batcher<number, number>(async (items) => {
+    batches.push(items);
+    return items.map((item) => item * 2);
+  });
+  return { batcher, batches };
+}
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,19 @@
+import { describe, expect, it } from "vitest";
+import { parseDuration } from "../../../src/util/duration.ts";
+
+describe("parseDuration", () => {
+  it.each([
+    ["500ms", 500],
+    ["10s", 10_000],
+    ["1.5h", 5_400_000],
+    [" 2 m ", 120_000],
+    ["7d", 604_800_000],
+    ["0s", 0],
+  ])("reads %s", (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+
+  it.each(["", "10", "s", "-1s", "1 year", "1e3s", "1s2m", "٣s"])("refuses %j", (text) => {
+    expect(parseDuration(text)).toBeUndefined();
+  });
+});
