@@ -1,0 +1,24 @@
+import type { ResultBackend } from "../backend/result-backend.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { KeyStore } from "../broker/key-store.ts";
+import type { Clock } from "../util/clock.ts";
+import type { Logger } from "../util/logger.ts";
+
+/** What one technology offers. Each factory is called at most once per app and opens nothing by itself. */
+export interface Adapter {
+  /** For messages and logs; secrets masked. */
+  readonly url: string;
+  readonly createBroker?: (context: AdapterContext) => Broker;
+  readonly createResultBackend?: (context: ResultBackendContext) => ResultBackend;
+  readonly createKeyStore?: (context: AdapterContext) => KeyStore;
+}
+
+export interface AdapterContext {
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface ResultBackendContext extends AdapterContext {
+  /** How long a result is kept, in milliseconds. */
+  readonly resultExpiresMs: number;
+}

@@ -1,0 +1,119 @@
+import { ResultBackendUnavailableError } from "../../backend/errors.ts";
+import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
+import { decodeMeta, encodeMeta } from "../../backend/task-meta.ts";
+import type { TaskMeta } from "../../backend/task-meta.ts";
+import type { Clock } from "../../util/clock.ts";
+import { MemoryResults } from "./memory-results.ts";
+
+export interface MemoryBackendOptions {
+  readonly clock: Clock;
+  /** How long a result is kept, in milliseconds. */
+  readonly resultExpiresMs: number;
+  /** Shared with other backends, as if they were in other processes. @default its own */
+  readonly results?: MemoryResults;
+}
+
+/** Results in this process's memory, gone with it. They are kept as the text that would be stored elsewhere. */
+export class MemoryBackend implements ResultBackend {
+  readonly #results: MemoryResults;
+  readonly #expiresMs: number;
+  readonly #watches = new Set<MemoryWatch>();
+  #isDisposed = false;
+
+  constructor({ clock, resultExpiresMs, results = new MemoryResults(clock) }: MemoryBackendOptions) {
+    this.#results = results;
+    this.#expiresMs = resultExpiresMs;
+  }
+
+  open(): Promise<void> {
+    return this.#do(() => undefined);
+  }
+
+  store(metas: readonly TaskMeta[]): Promise<void> {
+    return this.#do(() => {
+      const texts = metas.map(encodeMeta);
+      for (const [index, { taskId, state }] of metas.entries()) {
+        this.#results.put(taskId, texts[index] ?? "", state === "SUCCESS", this.#expiresMs);
+      }
+    });
+  }
+
+  fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, TaskMeta>> {
+    return this.#do(() => {
+      const found = new Map<string, TaskMeta>();
+      for (const taskId of taskIds) {
+        const text = this.#results.get(taskId);
+        if (text !== undefined) found.set(taskId, decodeMeta(text));
+      }
+      return found;
+    });
+  }
+
+  watch(listener: (meta: TaskMeta) => void): ResultWatch {
+    const watch = new MemoryWatch(this.#results, listener);
+    if (this.#isDisposed) watch.stop();
+    else this.#watches.add(watch);
+    return watch;
+  }
+
+  forget(taskIds: readonly string[]): Promise<void> {
+    return this.#do(() => {
+      for (const taskId of taskIds) this.#results.delete(taskId);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    for (const watch of this.#watches) watch.stop();
+    this.#watches.clear();
+  }
+
+  async #do<T>(work: () => T): Promise<T> {
+    if (this.#isDisposed) throw new ResultBackendUnavailableError("memory:", "it is closed.");
+    return work();
+  }
+}
+
+/** Tells of changes after the store has been told, never within a call. */
+class MemoryWatch implements ResultWatch {
+  readonly #results: MemoryResults;
+  readonly #listener: (meta: TaskMeta) => void;
+  readonly #taskIds = new Set<string>();
+  #isStopped = false;
+
+  constructor(results: MemoryResults, listener: (meta: TaskMeta) => void) {
+    this.#results = results;
+    this.#listener = listener;
+    results.listen(this.#hear);
+  }
+
+  async add(taskIds: readonly string[]): Promise<void> {
+    if (this.#isStopped) throw new ResultBackendUnavailableError("memory:", "the watch is closed.");
+    for (const taskId of taskIds) {
+      this.#taskIds.add(taskId);
+      const text = this.#results.get(taskId);
+      if (text !== undefined) this.#hear(taskId, text);
+    }
+  }
+
+  remove(taskIds: readonly string[]): void {
+    for (const taskId of taskIds) this.#taskIds.delete(taskId);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#taskIds.clear();
+    this.#results.unlisten(this.#hear);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+  }
+
+  readonly #hear = (taskId: string, text: string): void => {
+    if (!this.#taskIds.has(taskId)) return;
+    queueMicrotask(() => {
+      if (this.#taskIds.has(taskId)) this.#listener(decodeMeta(text));
+    });
+  };
+}

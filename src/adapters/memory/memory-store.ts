@@ -1,0 +1,126 @@
+import type { BrokerFeatures, DeadLetter, DeadLetterQuery, QueueDepth } from "../../broker/broker.ts";
+import { BrokerUnavailableError } from "../../broker/errors.ts";
+import type {
+  Leased,
+  MessageStore,
+  PushItem,
+  Settlement,
+  StoredExchange,
+  TakeOptions,
+} from "../../broker/queued/message-store.ts";
+import type { Topology } from "../../routing/topology.ts";
+import type { Clock } from "../../util/clock.ts";
+import { MemoryQueues } from "./memory-queues.ts";
+
+const FEATURES: BrokerFeatures = {
+  priorityOrder: "highest-first",
+  priorityStep: 1,
+  maxDelayMs: Number.MAX_SAFE_INTEGER,
+  maxMessageBytes: 128 * 1024 * 1024,
+};
+
+export interface MemoryStoreOptions {
+  readonly clock: Clock;
+  /** Shared with other stores, as if they were in other processes. @default its own */
+  readonly queues?: MemoryQueues;
+}
+
+/** Messages in this process's memory, gone with it. For tests and examples. */
+export class MemoryStore implements MessageStore {
+  readonly features: BrokerFeatures = FEATURES;
+  readonly url = "memory:";
+  readonly #clock: Clock;
+  readonly #queues: MemoryQueues;
+  readonly #disposed = new AbortController();
+
+  constructor({ clock, queues = new MemoryQueues(clock) }: MemoryStoreOptions) {
+    this.#clock = clock;
+    this.#queues = queues;
+  }
+
+  open(): Promise<void> {
+    return this.#do(() => undefined);
+  }
+
+  declare(topology: Topology): Promise<void> {
+    return this.#do((queues) => queues.declare(topology));
+  }
+
+  exchange(name: string): Promise<StoredExchange | undefined> {
+    return this.#do((queues) => queues.exchange(name));
+  }
+
+  existing(names: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#do((queues) => queues.existing(names));
+  }
+
+  push(items: readonly PushItem[]): Promise<void> {
+    return this.#do((queues) => queues.push(items));
+  }
+
+  async take(names: readonly string[], options: TakeOptions): Promise<readonly Leased[]> {
+    const end = this.#clock.now() + options.waitMs;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const taken = await this.#do((queues) => queues.take(names, options.max, options.leaseMs));
+      if (taken.length > 0 || this.#clock.now() >= end) return taken;
+      await this.#waitForMessage(names, end, options.signal);
+    }
+  }
+
+  settle(settlements: readonly Settlement[]): Promise<readonly string[]> {
+    return this.#do((queues) => queues.settle(settlements));
+  }
+
+  renew(receipts: readonly string[], leaseMs: number): Promise<readonly string[]> {
+    return this.#do((queues) => queues.renew(receipts, leaseMs));
+  }
+
+  attend(consumer: string, names: readonly string[], ttlMs: number): Promise<void> {
+    return this.#do((queues) => queues.attend(consumer, names, ttlMs));
+  }
+
+  queueNames(): Promise<readonly string[]> {
+    return this.#do((queues) => queues.queueNames());
+  }
+
+  count(name: string): Promise<QueueDepth | undefined> {
+    return this.#do((queues) => queues.count(name));
+  }
+
+  purge(name: string): Promise<number> {
+    return this.#do((queues) => queues.purge(name));
+  }
+
+  remove(name: string, conditions: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<boolean> {
+    return this.#do((queues) => queues.remove(name, conditions));
+  }
+
+  deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    return this.#do((queues) => queues.deadLetters(query));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort();
+    return Promise.resolve();
+  }
+
+  async #do<T>(operation: (queues: MemoryQueues) => T): Promise<T> {
+    if (this.#disposed.signal.aborted) throw new BrokerUnavailableError(this.url, "the store has been disposed.");
+    return operation(this.#queues);
+  }
+
+  /** Resolves when there may be one, at `end`, or when the wait is called off. */
+  async #waitForMessage(names: readonly string[], end: number, signal: AbortSignal | undefined): Promise<void> {
+    const woken = new AbortController();
+    const wake = (): void => woken.abort();
+    const unwatch = this.#queues.watch(names, wake);
+    signal?.addEventListener("abort", wake);
+    this.#disposed.signal.addEventListener("abort", wake);
+    const waitMs = Math.min(end, this.#queues.nextReady(names)) - this.#clock.now();
+    await this.#clock.sleep(waitMs, { signal: woken.signal }).catch(() => undefined);
+    unwatch();
+    signal?.removeEventListener("abort", wake);
+    this.#disposed.signal.removeEventListener("abort", wake);
+  }
+}

@@ -1,0 +1,22 @@
+import type { Abortable } from "../util/abortable.ts";
+import type { TaskMeta } from "./task-meta.ts";
+
+/** THE SEAM to where results are kept. `exerciseResultBackend` of `celeriac/testing` is its definition in tests. */
+export interface ResultBackend extends AsyncDisposable {
+  /** Rejects with ResultBackendUnavailableError. Calling it again is fine. */
+  open(options?: Abortable): Promise<void>;
+  /** Resolves once all are stored and survive a restart. SUCCESS is never replaced by another state. Every record expires. */
+  store(metas: readonly TaskMeta[]): Promise<void>;
+  /** What is known of these tasks; ids without a record are absent. */
+  fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, TaskMeta>>;
+  /** One live feed for as many tasks as are added to it. The listener hears of every new meta of a watched task; repeats are possible. */
+  watch(listener: (meta: TaskMeta) => void): ResultWatch;
+  forget(taskIds: readonly string[]): Promise<void>;
+}
+
+/** One subscription, or one poll loop, however many tasks are watched. */
+export interface ResultWatch extends AsyncDisposable {
+  /** Resolves once a later change is sure to be heard; a record that is there already is heard too. */
+  add(taskIds: readonly string[]): Promise<void>;
+  remove(taskIds: readonly string[]): void;
+}

@@ -1,0 +1,140 @@
+import { decodeJson, EncodedJson, encodeJson } from "../message/json.ts";
+import { instantFrom, isoFormat, PlainDateTime } from "../message/python-values.ts";
+import { UnreadableResultError } from "./errors.ts";
+
+/** Celery's states; tasks may report others of their own, such as `PROGRESS`. */
+export type TaskState =
+  "PENDING" | "RECEIVED" | "STARTED" | "SUCCESS" | "FAILURE" | "RETRY" | "REVOKED" | (string & {});
+
+/** What is known of one run of a task. Celery's result document: `celery/backends/base.py:_get_result_meta`. */
+export interface TaskMeta {
+  readonly taskId: string;
+  readonly state: TaskState;
+  /** The value for SUCCESS, the exception document for RETRY, FAILURE and REVOKED, whatever was reported for other states. An EncodedJson is stored as it is. */
+  readonly result: unknown;
+  readonly traceback: string | null;
+  /** When the task ended; null while it has not. */
+  readonly doneAt: Date | null;
+  /** Result tuples of the tasks that this one sent: `[[id, parent], null]`. */
+  readonly children: readonly unknown[];
+  readonly parentId: string | null;
+  readonly groupId: string | null;
+  /** Present with the `resultExtended` option. */
+  readonly extended?: ExtendedMeta;
+}
+
+export interface ExtendedMeta {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly worker: string;
+  readonly retries: number;
+  readonly queue: string;
+}
+
+const READY_STATES: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
+
+/** Whether the task has ended: nothing follows SUCCESS, FAILURE or REVOKED but a new run. Celery: `celery/states.py`. */
+export function isReady(state: TaskState): boolean {
+  return READY_STATES.has(state);
+}
+
+/**
+ * Celery's result document as JSON text. Put together by hand: it is written once per task, and its frame is always the same.
+ *
+ * Rejects what JSON cannot hold with EncodeError.
+ */
+export function encodeMeta(meta: TaskMeta): string {
+  let text = `{"status":${JSON.stringify(meta.state)},"result":${jsonOf(meta.result, "result")}`;
+  text += `,"traceback":${meta.traceback === null ? "null" : JSON.stringify(meta.traceback)}`;
+  text += `,"children":${meta.children.length === 0 ? "[]" : encodeJson(meta.children, "children")}`;
+  text += `,"date_done":${meta.doneAt === null ? "null" : `"${isoFormat(meta.doneAt)}"`}`;
+  if (meta.groupId !== null) text += `,"group_id":${JSON.stringify(meta.groupId)}`;
+  if (meta.parentId !== null) text += `,"parent_id":${JSON.stringify(meta.parentId)}`;
+  if (meta.extended !== undefined) text += extendedFields(meta.extended);
+  return `${text},"task_id":${JSON.stringify(meta.taskId)}}`;
+}
+
+function extendedFields(extended: ExtendedMeta): string {
+  return (
+    `,"name":${JSON.stringify(extended.name)},"args":${jsonOf(extended.args, "args")},"kwargs":${jsonOf(extended.kwargs, "kwargs")}` +
+    `,"worker":${JSON.stringify(extended.worker)},"retries":${extended.retries},"queue":${JSON.stringify(extended.queue)}`
+  );
+}
+
+function jsonOf(value: unknown, name: string): string {
+  return value instanceof EncodedJson ? value.text : encodeJson(value, name);
+}
+
+/**
+ * Reads what any version of Celery stored. Fields of the frame that are missing or odd are read as absent, so that an unusual
+ * document still tells its state; a text that is no result document throws UnreadableResultError.
+ */
+export function decodeMeta(text: string): TaskMeta {
+  const document = readDocument(text);
+  const { status, task_id: taskId } = document;
+  if (typeof status !== "string" || status === "")
+    throw new UnreadableResultError(`"status" is not a state: ${typeof status}`);
+  if (typeof taskId !== "string" || taskId === "")
+    throw new UnreadableResultError(`"task_id" is not an id: ${typeof taskId}`);
+  const extended = readExtended(document);
+  return {
+    taskId,
+    state: status,
+    result: document["result"] ?? null,
+    traceback: stringOrNull(document["traceback"]),
+    doneAt: readDate(document["date_done"]),
+    children: arrayOrEmpty(document["children"]),
+    parentId: stringOrNull(document["parent_id"]),
+    groupId: stringOrNull(document["group_id"]),
+    ...(extended === undefined ? {} : { extended }),
+  };
+}
+
+function readDocument(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = decodeJson(text);
+  } catch (cause) {
+    throw new UnreadableResultError("it is not JSON", { cause });
+  }
+  if (!isRecord(value)) throw new UnreadableResultError("it is not a JSON object");
+  return value;
+}
+
+/** Celery writes `name` with `result_extended` only; null when the request was not known. */
+function readExtended(document: Readonly<Record<string, unknown>>): ExtendedMeta | undefined {
+  const { name, kwargs, retries } = document;
+  if (typeof name !== "string") return undefined;
+  return {
+    name,
+    args: arrayOrEmpty(document["args"]),
+    kwargs: isRecord(kwargs) ? kwargs : {},
+    worker: stringOrNull(document["worker"]) ?? "",
+    retries: typeof retries === "number" ? retries : 0,
+    queue: stringOrNull(document["queue"]) ?? "",
+  };
+}
+
+/** Text, by older Celery in UTC without saying so; an envelope was read as a date already. */
+function readDate(value: unknown): Date | null {
+  if (value instanceof Date) return value;
+  if (typeof value !== "string" && !(value instanceof PlainDateTime)) return null;
+  try {
+    return instantFrom(String(value));
+  } catch {
+    return null;
+  }
+}
+
+function stringOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function arrayOrEmpty(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,82 @@
+import type { Message } from "../../message/message.ts";
+import type { Binding, ExchangeType, Topology } from "../../routing/topology.ts";
+import type { Abortable } from "../../util/abortable.ts";
+import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterReason, QueueDepth } from "../broker.ts";
+
+/**
+ * THE INNER SEAM: what a store without AMQP semantics must offer; `QueuedBroker` supplies the rest (routing, prefetch, settling
+ * once, lease renewal). Every method takes batches, and is one transaction or one round trip. All reject with BrokerUnavailableError
+ * when the store cannot be reached.
+ */
+export interface MessageStore extends AsyncDisposable {
+  readonly features: BrokerFeatures;
+  /** The store's address for messages, without secrets. */
+  readonly url: string;
+  /** Calling it again is fine: so a lost connection is rebuilt. */
+  open(options?: Abortable): Promise<void>;
+
+  /** Creates what is missing; rejects with TopologyMismatchError for an exchange of another type. */
+  declare(topology: Topology): Promise<void>;
+  /** An exchange with its bindings, for routing at publish time; undefined when there is none of that name. */
+  exchange(name: string): Promise<StoredExchange | undefined>;
+  /** Which of these queues exist. */
+  existing(queues: readonly string[]): Promise<ReadonlySet<string>>;
+
+  /**
+   * All or none. Resolves once they survive the store's restart. Rejects with `UnroutableError("", queue)`, checked in the same step,
+   * when one of the queues does not exist: another process may just have removed it.
+   */
+  push(items: readonly PushItem[]): Promise<void>;
+  /**
+   * Leases up to `max` messages: by priority, then oldest first, over all the queues together. Waits up to `waitMs` for the first;
+   * empty when none came. A message whose lease ran out is taken like a ready one; until it is taken, its receipt is still held.
+   * Aborting must not lose what was leased already: it rejects with the signal's reason, or resolves with that.
+   */
+  take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]>;
+  /** Returns the receipts that were no longer held; for those, nothing was changed. */
+  settle(settlements: readonly Settlement[]): Promise<readonly string[]>;
+  /** Pushes the end of these leases to `leaseMs` from now. Returns the receipts that were no longer held. */
+  renew(receipts: readonly string[], leaseMs: number): Promise<readonly string[]>;
+
+  /** Notes that `consumer` consumes from exactly these queues for the next `ttlMs`: for counts and for queue expiry. No queues: it is gone. */
+  attend(consumer: string, queues: readonly string[], ttlMs: number): Promise<void>;
+
+  queueNames(): Promise<readonly string[]>;
+  count(queue: string): Promise<QueueDepth | undefined>;
+  purge(queue: string): Promise<number>;
+  /** Conditions and removal are one step. */
+  remove(queue: string, conditions: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<boolean>;
+  deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+}
+
+export interface StoredExchange {
+  readonly type: ExchangeType;
+  readonly bindings: readonly Binding[];
+}
+
+export interface PushItem {
+  readonly queue: string;
+  readonly message: Message;
+  readonly delayMs: number;
+}
+
+export interface TakeOptions extends Abortable {
+  readonly max: number;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+}
+
+export interface Leased {
+  /** Names this one hand-out; a later hand-out of the same message has another. */
+  readonly receipt: string;
+  readonly message: Message;
+  readonly queue: string;
+  readonly deliveries: number;
+  readonly fence: number;
+}
+
+export type Settlement =
+  | { readonly receipt: string; readonly outcome: "ack" | "requeue" }
+  /** Handed back without counting as a delivery. */
+  | { readonly receipt: string; readonly outcome: "defer"; readonly until: Date }
+  | { readonly receipt: string; readonly outcome: "dead-letter"; readonly reason: DeadLetterReason };

@@ -1,0 +1,111 @@
+import { queuesFor } from "../../routing/route-table.ts";
+import type { Route } from "../../routing/topology.ts";
+import type { Abortable } from "../../util/abortable.ts";
+import { Batcher } from "../../util/batcher.ts";
+import { untilAborted } from "../../util/until-aborted.ts";
+import type { Publication } from "../broker.ts";
+import { UnroutableError } from "../errors.ts";
+import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
+import type { StoreConnection } from "./store-connection.ts";
+
+/**
+ * Routes and pushes: all calls of one turn of the event loop in one push, each with an outcome of its own. Nothing is cached from one push
+ * to the next: other processes declare and remove queues too.
+ */
+export class Publisher {
+  readonly #calls: Batcher<Call, UnroutableError | undefined>;
+
+  constructor(connection: StoreConnection) {
+    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)));
+  }
+
+  /** As `Broker.publish`. Aborted before the push, nothing is published; after it, that is not known. */
+  async publish(publications: readonly Publication[], options: Abortable): Promise<void> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const unroutable = await untilAborted(this.#calls.add({ publications, signal }), signal);
+    if (unroutable !== undefined) throw unroutable;
+  }
+
+  /** Resolves once nothing is under way. */
+  idle(): Promise<void> {
+    return this.#calls.idle();
+  }
+}
+
+interface Call extends Abortable {
+  readonly publications: readonly Publication[];
+}
+
+/** Queues are taken to exist until a push says otherwise: one round trip where all is well. */
+async function pushAll(store: MessageStore, calls: readonly Call[]): Promise<readonly (UnroutableError | undefined)[]> {
+  const missing = new Set<string>();
+  for (;;) {
+    const exchanges = await loadExchanges(store, calls);
+    const routed = calls.map((call) => routeCall(call, { exchanges, missing, maxDelayMs: store.features.maxDelayMs }));
+    const items = routed.flatMap((outcome) => outcome.items);
+    const refusal = items.length === 0 ? undefined : await tryPush(store, items);
+    if (refusal === undefined) return routed.map((outcome) => outcome.unroutable);
+    missing.add(refusal.routingKey);
+    const queues = items.map((item) => item.queue);
+    const existing = await store.existing(queues);
+    for (const queue of queues) if (!existing.has(queue)) missing.add(queue);
+  }
+}
+
+async function loadExchanges(
+  store: MessageStore,
+  calls: readonly Call[],
+): Promise<ReadonlyMap<string, StoredExchange>> {
+  const names = new Set(calls.flatMap((call) => call.publications.map((publication) => publication.route.exchange)));
+  names.delete("");
+  const exchanges = new Map<string, StoredExchange>();
+  await Promise.all(
+    [...names].map(async (name) => {
+      const exchange = await store.exchange(name);
+      if (exchange !== undefined) exchanges.set(name, exchange);
+    }),
+  );
+  return exchanges;
+}
+
+/** The error that says that a queue does not exist, as a value. */
+async function tryPush(store: MessageStore, items: readonly PushItem[]): Promise<UnroutableError | undefined> {
+  try {
+    await store.push(items);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnroutableError) return error;
+    throw error;
+  }
+}
+
+interface RoutingTable {
+  readonly exchanges: ReadonlyMap<string, StoredExchange>;
+  readonly missing: ReadonlySet<string>;
+  readonly maxDelayMs: number;
+}
+
+interface RoutedCall {
+  readonly items: readonly PushItem[];
+  readonly unroutable?: UnroutableError;
+}
+
+/** All of a call or nothing of it; an aborted call has been answered already. */
+function routeCall(call: Call, table: RoutingTable): RoutedCall {
+  if (call.signal?.aborted === true) return { items: [] };
+  const items: PushItem[] = [];
+  for (const { message, route, delayMs = 0 } of call.publications) {
+    const queues = queuesOf(route, table);
+    if (queues.length === 0) return { items: [], unroutable: new UnroutableError(route.exchange, route.routingKey) };
+    for (const queue of queues) items.push({ queue, message, delayMs: Math.min(delayMs, table.maxDelayMs) });
+  }
+  return { items };
+}
+
+function queuesOf({ exchange, routingKey }: Route, { exchanges, missing }: RoutingTable): readonly string[] {
+  if (exchange === "") return missing.has(routingKey) ? [] : [routingKey];
+  const stored = exchanges.get(exchange);
+  if (stored === undefined) return [];
+  return queuesFor(stored.type, stored.bindings, routingKey).filter((queue) => !missing.has(queue));
+}

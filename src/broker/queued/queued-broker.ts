@@ -1,0 +1,206 @@
+import type { Topology } from "../../routing/topology.ts";
+import type { Abortable } from "../../util/abortable.ts";
+import { exponentialBackoff } from "../../util/backoff.ts";
+import { Batcher } from "../../util/batcher.ts";
+import type { Clock } from "../../util/clock.ts";
+import { toError } from "../../util/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { untilAborted } from "../../util/until-aborted.ts";
+import type {
+  Broker,
+  BrokerFeatures,
+  BrokerState,
+  ConsumeOptions,
+  Consumer,
+  DeadLetter,
+  DeadLetterQuery,
+  Publication,
+  QueueDepth,
+  RemoveOptions,
+} from "../broker.ts";
+import type { Broadcaster } from "../broadcaster.ts";
+import { BrokerUnavailableError, MessageTooLargeError } from "../errors.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import type { MessageStore, Settlement } from "./message-store.ts";
+import { Publisher } from "./publisher.ts";
+import { QueuedConsumer } from "./queued-consumer.ts";
+import { StoreConnection } from "./store-connection.ts";
+
+export interface QueuedBrokerOptions {
+  /** Owned by the broker: disposed with it. */
+  readonly store: MessageStore;
+  readonly broadcaster?: Broadcaster | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How soon the messages of a dead consumer go to others, in milliseconds. @default 20_000 */
+  readonly leaseMs?: number;
+}
+
+const DEFAULT_LEASE_MS = 20_000;
+
+/** A lease is renewed so often before it runs out: two renewals may fail. */
+const RENEWALS_PER_LEASE = 3;
+
+const SETTLE_RETRY = { baseMs: 100, maxMs: 2_000 } as const;
+
+/** AMQP semantics over a store that has none. */
+export class QueuedBroker implements Broker {
+  readonly features: BrokerFeatures;
+  readonly broadcaster: Broadcaster | undefined;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #leaseMs: number;
+  readonly #connection: StoreConnection;
+  readonly #publisher: Publisher;
+  readonly #settler: Batcher<Settlement, boolean>;
+  readonly #keeper: LeaseKeeper;
+  readonly #consumers = new Set<QueuedConsumer>();
+  /** Names of the exclusive queues that were declared here. */
+  readonly #exclusive = new Set<string>();
+  readonly #disposing = new AbortController();
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: QueuedBrokerOptions) {
+    const { store, broadcaster, clock, log, leaseMs = DEFAULT_LEASE_MS } = options;
+    this.features = store.features;
+    this.broadcaster = broadcaster;
+    this.#clock = clock;
+    this.#log = log;
+    this.#leaseMs = leaseMs;
+    this.#connection = new StoreConnection(store, log);
+    this.#publisher = new Publisher(this.#connection);
+    this.#settler = new Batcher((settlements) => this.#settle(settlements));
+    const renew = (receipts: readonly string[]): Promise<readonly string[]> =>
+      this.#connection.run((opened) => opened.renew(receipts, leaseMs));
+    this.#keeper = new LeaseKeeper({ renew, intervalMs: leaseMs / RENEWALS_PER_LEASE, clock, log });
+  }
+
+  get state(): BrokerState {
+    return this.#connection.state;
+  }
+
+  onState(listener: (state: BrokerState, cause?: Error) => void): Disposable {
+    return this.#connection.onState(listener);
+  }
+
+  async connect(options?: Abortable): Promise<void> {
+    this.#refuseWhenDisposed();
+    await this.#connection.connect(options);
+  }
+
+  async ping(options?: Abortable): Promise<number> {
+    await this.connect(options);
+    const start = this.#clock.now();
+    await this.#run((store) => store.existing([]), options);
+    return this.#clock.now() - start;
+  }
+
+  async declare(topology: Topology, options?: Abortable): Promise<void> {
+    this.#refuseWhenDisposed();
+    options?.signal?.throwIfAborted();
+    await untilAborted(this.#connection.declare(topology), options?.signal);
+    for (const queue of topology.queues ?? []) if (queue.exclusive === true) this.#exclusive.add(queue.name);
+  }
+
+  async publish(publications: readonly Publication[], options: Abortable = {}): Promise<void> {
+    this.#refuseWhenDisposed();
+    const { maxMessageBytes } = this.features;
+    for (const { message } of publications) {
+      const bytes = message.body.byteLength;
+      if (bytes > maxMessageBytes) throw new MessageTooLargeError(bytes, maxMessageBytes);
+    }
+    await this.#publisher.publish(publications, options);
+  }
+
+  consume(queues: readonly string[], options: ConsumeOptions): Consumer {
+    this.#refuseWhenDisposed();
+    const consumer = new QueuedConsumer(queues, options, {
+      connection: this.#connection,
+      settler: this.#settler,
+      keeper: this.#keeper,
+      clock: this.#clock,
+      log: this.#log,
+      leaseMs: this.#leaseMs,
+      onDisposed: (disposed) => this.#consumers.delete(disposed),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  async queueNames(options?: Abortable): Promise<readonly string[]> {
+    const names = await this.#run((store) => store.queueNames(), options);
+    return names.toSorted();
+  }
+
+  inspect(queue: string, options?: Abortable): Promise<QueueDepth | undefined> {
+    return this.#run((store) => store.count(queue), options);
+  }
+
+  purge(queue: string, options?: Abortable): Promise<number> {
+    return this.#run((store) => store.purge(queue), options);
+  }
+
+  async remove(queue: string, options: RemoveOptions = {}): Promise<boolean> {
+    const { ifEmpty = false, ifUnused = false } = options;
+    const removed = await this.#run((store) => store.remove(queue, { ifEmpty, ifUnused }), options);
+    if (removed) this.#forget(queue);
+    return removed;
+  }
+
+  deadLetters(query: DeadLetterQuery = {}): Promise<readonly DeadLetter[]> {
+    return this.#run((store) => store.deadLetters(query), query);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#disposed ??= this.#dispose());
+  }
+
+  async #run<T>(operation: (store: MessageStore) => Promise<T>, options: Abortable = {}): Promise<T> {
+    this.#refuseWhenDisposed();
+    options.signal?.throwIfAborted();
+    return untilAborted(this.#connection.run(operation, options), options.signal);
+  }
+
+  #refuseWhenDisposed(): void {
+    if (this.#disposing.signal.aborted) throw this.#connection.closedError();
+  }
+
+  /** A settlement is worth waiting for: while the broker is away nobody else gets the message either. */
+  async #settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const lost = new Set(await this.#connection.run((store) => store.settle(settlements)));
+        return settlements.map(({ receipt }) => !lost.has(receipt));
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailableError) || this.#disposing.signal.aborted) throw error;
+      }
+      // Disposing ends the pause early; then comes the last attempt.
+      const { signal } = this.#disposing;
+      await this.#clock.sleep(exponentialBackoff(failures, SETTLE_RETRY), { signal }).catch(() => undefined);
+    }
+  }
+
+  #forget(queue: string): void {
+    this.#connection.forget(queue);
+    this.#exclusive.delete(queue);
+  }
+
+  async #dispose(): Promise<void> {
+    this.#disposing.abort();
+    await Promise.all([this.#publisher.idle(), this.#settler.idle()]);
+    await Promise.all([...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]()));
+    await this.#removeExclusive();
+    this.#keeper[Symbol.dispose]();
+    await this.#connection[Symbol.asyncDispose]();
+  }
+
+  async #removeExclusive(): Promise<void> {
+    try {
+      for (const queue of this.#exclusive) {
+        await this.#connection.run((store) => store.remove(queue, { ifEmpty: false, ifUnused: false }));
+      }
+    } catch (error) {
+      this.#log.warn("exclusive queues not removed", { queues: [...this.#exclusive], error: toError(error).message });
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import { randomUUID } from "node:crypto";
+
+import { AsyncQueue } from "../../util/async-queue.ts";
+import { exponentialBackoff } from "../../util/backoff.ts";
+import type { Batcher } from "../../util/batcher.ts";
+import type { Clock } from "../../util/clock.ts";
+import { deferred } from "../../util/deferred.ts";
+import type { Deferred } from "../../util/deferred.ts";
+import { toError } from "../../util/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
+import { BrokerUnavailableError } from "../errors.ts";
+import { Attendance } from "./attendance.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { Settlement } from "./message-store.ts";
+import { QueuedDelivery } from "./queued-delivery.ts";
+import type { DeliveryOwner } from "./queued-delivery.ts";
+import type { StoreConnection } from "./store-connection.ts";
+
+/** Longest wait of one take, in milliseconds: so often at least is the store asked anew. */
+const TAKE_WAIT_MS = 5_000;
+
+/** In the past of every clock. */
+const AT_ONCE = new Date(0);
+
+const RETRY = { baseMs: 100, maxMs: 5_000 } as const;
+
+export interface ConsumerContext {
+  readonly connection: StoreConnection;
+  /** Tells of each settlement whether the lease was still held. */
+  readonly settler: Batcher<Settlement, boolean>;
+  readonly keeper: LeaseKeeper;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly leaseMs: number;
+  readonly onDisposed: (consumer: QueuedConsumer) => void;
+}
+
+/** Takes as many messages as its credit allows, prefetch less what is unsettled, and hands them out one by one. */
+export class QueuedConsumer implements Consumer, DeliveryOwner {
+  readonly #context: ConsumerContext;
+  readonly #queues: Set<string>;
+  #prefetch: number;
+  /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
+  readonly #unsettled = new Set<QueuedDelivery>();
+  readonly #buffer = new AsyncQueue<QueuedDelivery>();
+  readonly #attendance: Attendance;
+  readonly #stopping = new AbortController();
+  readonly #consuming: Promise<void>;
+  /** Aborts the take that waits now. */
+  #interruption = new AbortController();
+  /** Resolves when there may be credit again. */
+  #wakeup: Deferred<void> | undefined;
+  #handedBack: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(queues: readonly string[], options: ConsumeOptions, context: ConsumerContext) {
+    this.#context = context;
+    this.#queues = new Set(queues);
+    this.#prefetch = checkPrefetch(options.prefetch);
+    const { connection, clock, log } = context;
+    this.#attendance = new Attendance({ consumer: randomUUID(), queues: this.#queues, connection, clock, log });
+    this.#consuming = this.#consume();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
+    return this.#buffer[Symbol.asyncIterator]();
+  }
+
+  get prefetch(): number {
+    return this.#prefetch;
+  }
+
+  set prefetch(prefetch: number) {
+    this.#prefetch = checkPrefetch(prefetch);
+    this.#takeAnew();
+  }
+
+  add(queue: string): void {
+    this.#queues.add(queue);
+    this.#takeAnew();
+    this.#attendance.refresh();
+  }
+
+  cancel(queue: string): void {
+    this.#queues.delete(queue);
+    this.#takeAnew();
+    this.#attendance.refresh();
+    this.#handBackLater(
+      [...this.#unsettled].filter((delivery) => delivery.queue === queue && this.#buffer.delete(delivery)),
+    );
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#disposed ??= this.#dispose());
+  }
+
+  async settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean> {
+    this.#context.keeper.release(delivery.receipt);
+    try {
+      return !delivery.isLost && (await this.#context.settler.add(settlement));
+    } finally {
+      this.#forget([delivery]);
+    }
+  }
+
+  /** One that was not yielded yet is nobody's loss; the others keep their place until their holder has noticed. */
+  lose(delivery: QueuedDelivery): void {
+    if (this.#buffer.delete(delivery)) this.#forget([delivery]);
+  }
+
+  /** Never rejects: an error that is not the broker's absence ends the iteration with it. */
+  async #consume(): Promise<void> {
+    let failures = 0;
+    while (!this.#stopping.signal.aborted) {
+      await this.#credit();
+      try {
+        await this.#take();
+        failures = 0;
+      } catch (error) {
+        if (this.#interruption.signal.aborted) continue;
+        if (!(error instanceof BrokerUnavailableError)) return this.#fail(toError(error));
+        await this.#pause(exponentialBackoff(failures++, RETRY));
+      }
+    }
+  }
+
+  /** Resolves once there is something to take and room for it, or nothing more to do. */
+  async #credit(): Promise<void> {
+    while (!this.#stopping.signal.aborted && (this.#free <= 0 || this.#queues.size === 0)) {
+      this.#wakeup = deferred();
+      await this.#wakeup.promise;
+    }
+  }
+
+  get #free(): number {
+    return this.#prefetch - this.#unsettled.size;
+  }
+
+  async #take(): Promise<void> {
+    this.#interruption = new AbortController();
+    const { signal } = this.#interruption;
+    if (this.#stopping.signal.aborted) return;
+    const { connection, leaseMs } = this.#context;
+    const options = { max: this.#free, leaseMs, waitMs: TAKE_WAIT_MS, signal };
+    const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
+    this.#accept(leased.map((message) => new QueuedDelivery(message, this)));
+  }
+
+  #accept(deliveries: readonly QueuedDelivery[]): void {
+    const cancelled: QueuedDelivery[] = [];
+    for (const delivery of deliveries) {
+      this.#unsettled.add(delivery);
+      this.#context.keeper.hold(delivery.receipt, delivery);
+      if (this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
+      else cancelled.push(delivery);
+    }
+    this.#handBackLater(cancelled);
+  }
+
+  /** What the waiting take was asked for is no longer what is wanted. */
+  #takeAnew(): void {
+    this.#interruption.abort();
+    this.#wakeup?.resolve();
+  }
+
+  #forget(deliveries: readonly QueuedDelivery[]): void {
+    for (const delivery of deliveries) {
+      this.#context.keeper.release(delivery.receipt);
+      this.#unsettled.delete(delivery);
+    }
+    this.#wakeup?.resolve();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    // Stopping ends the pause early.
+    await this.#context.clock.sleep(ms, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+
+  #fail(error: Error): void {
+    this.#context.log.error("consumer failed", { queues: [...this.#queues], error: error.message });
+    this.#stopping.abort();
+    this.#handBackLater(this.#buffer.end(error));
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#takeAnew();
+    await this.#consuming;
+    this.#handBackLater(this.#buffer.end());
+    await this.#handedBack;
+    await this.#attendance[Symbol.asyncDispose]();
+  }
+
+  async #dispose(): Promise<void> {
+    await this.stop();
+    const abandoned = [...this.#unsettled].filter((delivery) => !delivery.isSettled);
+    for (const delivery of abandoned) delivery.markLost();
+    await this.#handBack(abandoned, ({ receipt }) => ({ receipt, outcome: "requeue" }));
+    this.#context.onDisposed(this);
+  }
+
+  /** For deliveries that nobody has seen: they do not count as delivered. */
+  #handBackLater(unseen: readonly QueuedDelivery[]): void {
+    const handedBack = this.#handBack(unseen, ({ receipt }) => ({ receipt, outcome: "defer", until: AT_ONCE }));
+    this.#handedBack = Promise.all([this.#handedBack, handedBack]);
+  }
+
+  /** Tried once, so that stopping takes no longer than the broker's own deadline. Never rejects. */
+  async #handBack(
+    deliveries: readonly QueuedDelivery[],
+    settlementOf: (delivery: QueuedDelivery) => Settlement,
+  ): Promise<void> {
+    if (deliveries.length === 0) return;
+    const { connection, log } = this.#context;
+    try {
+      await connection.run((store) => store.settle(deliveries.map(settlementOf)));
+    } catch (error) {
+      log.warn("messages not handed back; their leases will run out", {
+        messages: deliveries.length,
+        error: toError(error).message,
+      });
+    }
+    this.#forget(deliveries);
+  }
+}
+
+function checkPrefetch(prefetch: number): number {
+  if (Number.isSafeInteger(prefetch) && prefetch >= 1) return prefetch;
+  throw new RangeError(`prefetch must be a whole number of at least 1, not ${prefetch}.`);
+}

@@ -1,0 +1,87 @@
+import type { Message } from "../../message/message.ts";
+import type { DeadLetterReason, Delivery } from "../broker.ts";
+import { DeliveryLostError } from "../errors.ts";
+import type { Leaseholder } from "./lease-keeper.ts";
+import type { Leased, Settlement } from "./message-store.ts";
+
+/** Who answers for a delivery: the consumer that took it. */
+export interface DeliveryOwner {
+  /** Resolves with whether the lease was still held. */
+  settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean>;
+  /** The lease of a delivery that nobody has settled is gone. */
+  lose(delivery: QueuedDelivery): void;
+}
+
+/** One hand-out of a message. It is settled at most once, whether or not its lease is lost before. */
+export class QueuedDelivery implements Delivery, Leaseholder {
+  readonly receipt: string;
+  readonly message: Message;
+  readonly queue: string;
+  readonly deliveries: number;
+  readonly fence: number;
+  readonly #owner: DeliveryOwner;
+  #settled = false;
+  #isLost = false;
+  /** Made when somebody asks: most deliveries are settled without anybody having looked. */
+  #lost: AbortController | undefined;
+
+  constructor(leased: Leased, owner: DeliveryOwner) {
+    this.receipt = leased.receipt;
+    this.message = leased.message;
+    this.queue = leased.queue;
+    this.deliveries = leased.deliveries;
+    this.fence = leased.fence;
+    this.#owner = owner;
+  }
+
+  get isSettled(): boolean {
+    return this.#settled;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  get lost(): AbortSignal {
+    this.#lost ??= new AbortController();
+    if (this.#isLost) this.#lost.abort(new DeliveryLostError(this.queue));
+    return this.#lost.signal;
+  }
+
+  ack(): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "ack" });
+  }
+
+  requeue(): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "requeue" });
+  }
+
+  defer(until: Date): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "defer", until });
+  }
+
+  deadLetter(reason: DeadLetterReason): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "dead-letter", reason });
+  }
+
+  leaseLost(): void {
+    this.markLost();
+    this.#owner.lose(this);
+  }
+
+  /** What is done with the message from now on is done twice. */
+  markLost(): void {
+    this.#isLost = true;
+    this.#lost?.abort(new DeliveryLostError(this.queue));
+  }
+
+  async #settle(settlement: Settlement): Promise<void> {
+    if (this.#settled) {
+      throw new Error(`This delivery from "${this.queue}" was settled before: ${settlement.outcome} came second.`);
+    }
+    this.#settled = true;
+    if (await this.#owner.settle(this, settlement)) return;
+    this.markLost();
+    throw new DeliveryLostError(this.queue);
+  }
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+
+import type { Case } from "../cases.ts";
+import { textOf } from "./reader.ts";
+import { message, toQueue } from "./stage.ts";
+import type { BrokerStage } from "./stage.ts";
+
+/** From publishing to settling. */
+export const deliveryCases: readonly Case<BrokerStage>[] = [
+  {
+    name: "a message is delivered once, and is gone when it has been acked",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "hello");
+      const reader = stage.read(queue);
+      const delivery = await reader.next();
+      assert.equal(textOf(delivery), "hello");
+      assert.equal(delivery.queue, queue);
+      assert.equal(delivery.deliveries, 1);
+      assert.equal(delivery.lost.aborted, false);
+      await delivery.ack();
+      await reader.expectSilence(50);
+      const depth = await stage.broker.inspect(queue);
+      assert.deepEqual([depth?.ready, depth?.delayed, depth?.unacked], [0, 0, 0]);
+    },
+  },
+  {
+    name: "a consumer that waits gets what is published later",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      const reader = stage.read(queue);
+      await reader.expectSilence(50);
+      await stage.send(queue, "late");
+      assert.equal(await reader.text(), "late");
+    },
+  },
+  {
+    name: "messages of one priority come in the order of publishing",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      const texts = Array.from({ length: 50 }, (_, index) => `m${index}`);
+      await stage.send(queue, ...texts.slice(0, 20));
+      for (const text of texts.slice(20)) await stage.send(queue, text);
+      assert.deepEqual(await stage.read(queue).texts(50), texts);
+    },
+  },
+  {
+    name: "the more urgent end of the priorities is served first, and within one priority the older message",
+    run: async (stage) => {
+      const { priorityOrder } = stage.broker.features;
+      const queue = await stage.queue();
+      const priorities = [3, 0, 9, 6, 0, 9];
+      await stage.broker.publish(
+        priorities.map((priority, index) => ({
+          ...toQueue(queue, ""),
+          message: message(`${priority}#${index}`, { properties: { priority } }),
+        })),
+      );
+      const highestFirst = ["9#2", "9#5", "6#3", "3#0", "0#1", "0#4"];
+      const lowestFirst = ["0#1", "0#4", "3#0", "6#3", "9#2", "9#5"];
+      const expected = priorityOrder === "highest-first" ? highestFirst : lowestFirst;
+      assert.deepEqual(await stage.read(queue, { prefetch: 1 }).texts(6), expected);
+    },
+  },
+  {
+    name: "priorities closer than the broker's step are served as one",
+    run: async (stage) => {
+      const { priorityStep } = stage.broker.features;
+      const queue = await stage.queue();
+      const priorities = Array.from({ length: priorityStep }, (_, index) => 3 + index);
+      const publications = priorities.map((priority) => ({
+        ...toQueue(queue, ""),
+        message: message(`p${priority}`, { properties: { priority } }),
+      }));
+      await stage.broker.publish(publications);
+      await stage.broker.publish(publications.toReversed());
+      const texts = priorities.map((priority) => `p${priority}`);
+      assert.deepEqual(await stage.read(queue, { prefetch: 1 }).texts(2 * priorityStep), [
+        ...texts,
+        ...texts.toReversed(),
+      ]);
+    },
+  },
+  {
+    name: "a requeued message comes back from the same queue as the next one, with one delivery more",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "first", "second");
+      const reader = stage.read(queue, { prefetch: 1 });
+      const before = await reader.next();
+      await before.requeue();
+      const again = await reader.next();
+      assert.equal(textOf(again), "first");
+      assert.equal(again.queue, queue);
+      assert.equal(again.deliveries, 2);
+      assert.ok(again.fence > before.fence, "the fence grows");
+      await again.ack();
+      assert.equal(await reader.text(), "second");
+    },
+  },
+  {
+    name: "deliveries are counted over any number of requeues",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "again");
+      const reader = stage.read(queue);
+      for (let count = 1; count <= 5; count += 1) {
+        const delivery = await reader.next();
+        assert.equal(delivery.deliveries, count);
+        await delivery.requeue();
+      }
+    },
+  },
+  {
+    name: "a delivery can be settled only once",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "once");
+      const delivery = await stage.read(queue).next();
+      await delivery.ack();
+      await assert.rejects(async () => delivery.requeue(), /settled/);
+      assert.equal((await stage.broker.inspect(queue))?.ready, 0);
+    },
+  },
+  {
+    name: "many deliveries can be settled at the same time, each in its own way",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "a", "b", "c", "d");
+      const reader = stage.read(queue);
+      const [a, b, c, d] = await reader.take(4);
+      await Promise.all([
+        a?.ack(),
+        b?.requeue(),
+        c?.deadLetter({ code: "rejected", detail: "no" }),
+        d?.defer(new Date(stage.clock.now() + 60_000)),
+      ]);
+      assert.equal(await reader.text(), "b");
+      await reader.expectSilence(50);
+      const depth = await stage.broker.inspect(queue);
+      assert.deepEqual([depth?.ready, depth?.delayed, depth?.unacked], [0, 1, 0]);
+      assert.equal((await stage.broker.deadLetters({ queue })).length, 1);
+    },
+  },
+  {
+    name: "a dead letter keeps its message, its queue, its reason and its count, and reaches no consumer",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      const sent = message("\u0000bad\uffff", {
+        headers: { id: "t1", nested: { deep: [1, null, "ü"] } },
+        properties: { correlationId: "t1", replyTo: "me", priority: 3, deliveryMode: 2 },
+      });
+      await stage.broker.publish([{ message: sent, route: { exchange: "", routingKey: queue } }]);
+      const reader = stage.read(queue);
+      await (await reader.next()).requeue();
+      const before = stage.clock.now();
+      await (await reader.next()).deadLetter({ code: "unreadable", detail: "Not JSON at byte 0." });
+      const [letter, ...others] = await stage.broker.deadLetters({ queue });
+      assert.equal(others.length, 0);
+      assert.equal(letter?.queue, queue);
+      assert.deepEqual(letter.reason, { code: "unreadable", detail: "Not JSON at byte 0." });
+      assert.equal(letter.deliveries, 2);
+      assert.ok(Math.abs(letter.diedAt.getTime() - before) < 5_000, "diedAt is now");
+      assert.deepEqual({ ...letter.message, body: textOf(letter) }, { ...sent, body: textOf({ message: sent }) });
+      await reader.expectSilence(50);
+    },
+  },
+  {
+    name: "dead letters are listed oldest first, by queue, and no more than asked for",
+    run: async (stage) => {
+      const [one, other] = [await stage.queue(), await stage.queue()];
+      await stage.send(one, "1", "2", "3");
+      await stage.send(other, "x");
+      const [reader, otherReader] = [stage.read(one), stage.read(other)];
+      await (await otherReader.next()).deadLetter({ code: "rejected", detail: "" });
+      for (const delivery of await reader.take(3)) await delivery.deadLetter({ code: "rejected", detail: "" });
+      assert.deepEqual((await stage.broker.deadLetters({ queue: one })).map(textOf), ["1", "2", "3"]);
+      assert.deepEqual((await stage.broker.deadLetters({ queue: one, limit: 2 })).map(textOf), ["1", "2"]);
+      const ids = (await stage.broker.deadLetters()).map((letter) => letter.id);
+      assert.ok(ids.length >= 4);
+      assert.equal(new Set(ids).size, ids.length);
+    },
+  },
+];

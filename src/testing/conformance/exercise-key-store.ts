@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import type { KeyStore } from "../../broker/key-store.ts";
+import type { Clock } from "../../util/clock.ts";
+import { systemClock } from "../../util/clock.ts";
+import { register } from "./cases.ts";
+import type { Case, Skip, TestFunction } from "./cases.ts";
+import { eventually } from "./waiting.ts";
+
+export interface KeyStoreExercise {
+  /** Registers a test: vitest's `it`, `node:test`'s `test`. */
+  readonly test: TestFunction;
+  /** A place for keys that no other test uses. */
+  readonly createPlace: () => Promise<KeyPlace>;
+  /** @default the system clock */
+  readonly clock?: Clock;
+  /** Tests, by the name behind "subject: ", that this key store cannot pass. */
+  readonly skip?: readonly Skip[];
+}
+
+/** Where keys are kept: a database, a server. Disposing of it removes them. */
+export interface KeyPlace extends AsyncDisposable {
+  /** A key store on this place. Every call makes another one, as another process would. Disposed by the suite. */
+  createKeyStore(): KeyStore;
+}
+
+const LONG_MS = 3_600_000;
+/** Long enough for a slow machine to look before it is over. */
+const SHORT_MS = 1_500;
+
+/** The definition of `KeyStore` in tests. Each test has a place of its own. */
+export function exerciseKeyStore(subject: string, exercise: KeyStoreExercise): void {
+  const { test, createPlace, clock = systemClock, skip } = exercise;
+  register({ subject, cases, test, skip, open: async () => new KeyStage(await createPlace(), clock) });
+}
+
+/** Two key stores on one place. */
+class KeyStage implements AsyncDisposable {
+  readonly keys: KeyStore;
+  readonly others: KeyStore;
+  readonly #place: KeyPlace;
+  readonly #clock: Clock;
+
+  constructor(place: KeyPlace, clock: Clock) {
+    this.keys = place.createKeyStore();
+    this.others = place.createKeyStore();
+    this.#place = place;
+    this.#clock = clock;
+  }
+
+  readonly eventually = (check: () => Promise<void> | void): Promise<void> => eventually(this.#clock, check);
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.keys[Symbol.asyncDispose]();
+    await this.others[Symbol.asyncDispose]();
+    await this.#place[Symbol.asyncDispose]();
+  }
+}
+
+const cases: readonly Case<KeyStage>[] = [
+  {
+    name: "a claimed key is its owner's, and every key store sees that",
+    async run({ keys, others }) {
+      assert.equal(await keys.claim("key", "me", LONG_MS, "value"), true);
+      assert.equal(await keys.claim("bare", "me", LONG_MS), true);
+      const found = await others.read(["bare", "key", "unknown", "key"]);
+      assert.deepEqual(found.get("key"), { owner: "me", value: "value" });
+      assert.deepEqual(found.get("bare"), { owner: "me", value: undefined });
+      assert.equal(found.size, 2);
+    },
+  },
+  {
+    name: "nobody else can claim, renew or release a living claim",
+    async run({ keys, others }) {
+      await keys.claim("key", "me", LONG_MS, "mine");
+      assert.equal(await others.claim("key", "thief", LONG_MS, "stolen"), false);
+      assert.equal(await others.renew("key", "thief", LONG_MS), false);
+      assert.equal(await others.release("key", "thief"), false);
+      assert.deepEqual((await keys.read(["key"])).get("key"), { owner: "me", value: "mine" });
+    },
+  },
+  {
+    name: "claiming one's own key again replaces the value",
+    async run({ keys }) {
+      await keys.claim("key", "me", LONG_MS, "old");
+      assert.equal(await keys.claim("key", "me", LONG_MS, "new"), true);
+      assert.equal((await keys.read(["key"])).get("key")?.value, "new");
+      assert.equal(await keys.claim("key", "me", LONG_MS), true);
+      assert.equal((await keys.read(["key"])).get("key")?.value, undefined);
+    },
+  },
+  {
+    name: "a released key is free",
+    async run({ keys, others }) {
+      await keys.claim("key", "me", LONG_MS, "mine");
+      assert.equal(await keys.release("key", "me"), true);
+      assert.equal(await keys.release("key", "me"), false);
+      assert.equal((await others.read(["key"])).size, 0);
+      assert.equal(await others.claim("key", "you", LONG_MS), true);
+    },
+  },
+  {
+    name: "a claim that nobody renews expires, and is then neither held nor renewed nor released",
+    async run({ keys, others, eventually }) {
+      await keys.claim("key", "me", SHORT_MS, "mine");
+      assert.equal((await others.read(["key"])).size, 1);
+      await eventually(async () => assert.equal((await others.read(["key"])).size, 0));
+      assert.equal(await keys.renew("key", "me", LONG_MS), false);
+      assert.equal(await keys.release("key", "me"), false);
+      assert.equal((await keys.read(["key"])).size, 0);
+      assert.equal(await others.claim("key", "you", LONG_MS), true);
+    },
+  },
+  {
+    name: "a renewed claim lives on with its value",
+    async run({ keys, others, eventually }) {
+      await keys.claim("renewed", "me", SHORT_MS, "mine");
+      await keys.claim("again", "me", SHORT_MS);
+      await keys.claim("marker", "me", SHORT_MS);
+      assert.equal(await keys.renew("renewed", "me", LONG_MS), true);
+      assert.equal(await keys.claim("again", "me", LONG_MS), true);
+      await eventually(async () => assert.equal((await others.read(["marker"])).size, 0));
+      assert.deepEqual((await others.read(["renewed"])).get("renewed"), { owner: "me", value: "mine" });
+      assert.equal((await others.read(["again"])).size, 1);
+    },
+  },
+  {
+    name: "a renewal may shorten a claim",
+    async run({ keys, others, eventually }) {
+      await keys.claim("key", "me", LONG_MS);
+      assert.equal(await keys.renew("key", "me", SHORT_MS), true);
+      await eventually(async () => assert.equal((await others.read(["key"])).size, 0));
+    },
+  },
+  {
+    name: "a key that was never claimed can be neither renewed nor released",
+    async run({ keys }) {
+      assert.equal(await keys.renew("key", "me", LONG_MS), false);
+      assert.equal(await keys.release("key", "me"), false);
+      assert.equal((await keys.read([])).size, 0);
+    },
+  },
+  {
+    name: "of fifty that claim at once, one wins",
+    async run({ keys, others }) {
+      const owners = Array.from({ length: 50 }, (_, index) => `owner-${index}`);
+      const won = await Promise.all(
+        owners.map((owner, index) => (index % 2 === 0 ? keys : others).claim("key", owner, LONG_MS, owner)),
+      );
+      const winners = owners.filter((_, index) => won[index]);
+      assert.equal(winners.length, 1);
+      assert.deepEqual((await keys.read(["key"])).get("key"), { owner: winners[0], value: winners[0] });
+    },
+  },
+  {
+    name: "keys, owners and values may hold any characters",
+    async run({ keys, others }) {
+      const texts = ["ünïcode-🥕", "with blank", "'; DROP TABLE keys; --", "a%b_c*", "__proto__", '{"json": [1]}'];
+      for (const text of texts) assert.equal(await keys.claim(text, text, LONG_MS, text), true);
+      await keys.claim("empty", "me", LONG_MS, "");
+      const found = await others.read([...texts, "empty"]);
+      for (const text of texts) assert.deepEqual(found.get(text), { owner: text, value: text });
+      assert.deepEqual(found.get("empty"), { owner: "me", value: "" });
+    },
+  },
+  {
+    name: "thousands of keys are read at once",
+    async run({ keys, others }) {
+      const names = Array.from({ length: 2_000 }, (_, index) => `key-${index}`);
+      await Promise.all(names.map((name) => keys.claim(name, "me", LONG_MS, name)));
+      const found = await others.read(names);
+      assert.equal(found.size, names.length);
+      assert.equal(found.get("key-1999")?.value, "key-1999");
+    },
+  },
+];
