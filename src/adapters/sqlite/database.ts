@@ -1,0 +1,119 @@
+import { dirname } from "node:path";
+import type { Abortable } from "../../util/abortable.ts";
+import type { Clock } from "../../util/clock.ts";
+import { toError } from "../../util/errors.ts";
+import { untilAborted } from "../../util/until-aborted.ts";
+import type { ChangeFeed } from "./change-feed.ts";
+import { DriverMissingError } from "./driver.ts";
+import { explainFailure } from "./failure.ts";
+import { acquireFile, type Hold } from "./open-files.ts";
+import { SchemaError } from "./schema.ts";
+import { FileReplacedError, type Durability, type SharedDatabase, type Sql } from "./shared-database.ts";
+
+export interface DatabaseOptions {
+  /** Absolute. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Makes the error that the user of this database owes its callers. */
+  readonly unavailable: (detail: string, options: { readonly cause?: unknown }) => Error;
+}
+
+/**
+ * One user's hold on a file: opened at first use, and anew when the file was replaced. The connection behind it is shared with all others
+ * in this process who have the same file and clock. Whatever is wrong with the file rejects with the user's own error.
+ */
+export class Database implements AsyncDisposable {
+  readonly #options: DatabaseOptions;
+  #hold: Promise<Hold> | undefined;
+  #shared: SharedDatabase | undefined;
+  #isClosed = false;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  /** Whether `Symbol.asyncDispose` was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  async open(options: Abortable = {}): Promise<void> {
+    await untilAborted(
+      this.#use((shared) => shared.assertSameFile()),
+      options.signal,
+    );
+  }
+
+  /** `queries` run outside of any transaction. */
+  read<T>(queries: (sql: Sql) => T): Promise<T> {
+    return this.#use((shared) => shared.read(queries));
+  }
+
+  /** `work` runs with the write lock held, and counts for nothing when it throws. */
+  transaction<T>(durability: Durability, work: (sql: Sql) => T): Promise<T> {
+    return this.#use((shared) => shared.transaction(durability, work));
+  }
+
+  changes(): Promise<ChangeFeed> {
+    return this.#use((shared) => shared.changes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    const hold = this.#hold;
+    this.#hold = undefined;
+    this.#shared = undefined;
+    // It could not be opened: there is nothing to close.
+    await hold?.then(
+      (held) => held.release(),
+      () => undefined,
+    );
+  }
+
+  async #use<T>(work: (shared: SharedDatabase) => T | Promise<T>): Promise<T> {
+    try {
+      return await work(this.#shared ?? (await this.#acquire()));
+    } catch (error) {
+      if (error instanceof FileReplacedError) this.#letGo();
+      throw this.#explained(error);
+    }
+  }
+
+  async #acquire(): Promise<SharedDatabase> {
+    if (this.#isClosed) throw new Error("closed");
+    this.#hold ??= acquireFile(this.#options.path, this.#options.clock);
+    try {
+      const { shared } = await this.#hold;
+      if (!this.#isClosed) this.#shared = shared;
+      return shared;
+    } catch (error) {
+      this.#hold = undefined;
+      throw error;
+    }
+  }
+
+  #letGo(): void {
+    this.#hold = undefined;
+    this.#shared = undefined;
+  }
+
+  #explained(error: unknown): unknown {
+    const detail = this.#isClosed ? "it was closed in this process." : detailOf(error, this.#options.path);
+    return detail === undefined ? error : this.#options.unavailable(detail, { cause: error });
+  }
+}
+
+function detailOf(error: unknown, path: string): string | undefined {
+  if (error instanceof FileReplacedError || error instanceof SchemaError || error instanceof DriverMissingError) {
+    return error.message;
+  }
+  if ((error as { code?: unknown } | undefined)?.code === "ENOENT") {
+    return `the directory ${dirname(path)} does not exist. Create it.`;
+  }
+  const failure = explainFailure(error);
+  return failure === undefined ? undefined : `${failure.detail} (${toError(error).message})`;
+}

@@ -1,0 +1,41 @@
+import { resolve } from "node:path";
+import { ResultBackendUnavailableError } from "../../backend/errors.ts";
+import { BrokerUnavailableError } from "../../broker/errors.ts";
+import { QueuedBroker } from "../../broker/queued/queued-broker.ts";
+import type { Clock } from "../../util/clock.ts";
+import type { Adapter } from "../adapter.ts";
+import { Database } from "./database.ts";
+import { SqliteBackend } from "./sqlite-backend.ts";
+import { SqliteBroadcaster } from "./sqlite-broadcaster.ts";
+import { SqliteKeyStore } from "./sqlite-keys.ts";
+import { SqliteStore } from "./sqlite-store.ts";
+
+export interface SqliteOptions {
+  /** The database file, made when it is missing; its directory must exist. Relative paths start at the working directory. */
+  readonly path: string;
+}
+
+/** Broker, results and keys in one file, for any number of processes of one machine. No server, and nothing lost when the power goes. */
+export function sqlite({ path: file }: SqliteOptions): Adapter {
+  const path = resolve(file);
+  const url = `sqlite:${file}`;
+  const brokerDatabase = (clock: Clock): Database =>
+    new Database({ path, clock, unavailable: (detail, options) => new BrokerUnavailableError(url, detail, options) });
+  const resultDatabase = (clock: Clock): Database =>
+    new Database({
+      path,
+      clock,
+      unavailable: (detail, options) => new ResultBackendUnavailableError(url, detail, options),
+    });
+  return {
+    url,
+    createBroker: ({ clock, log }) => {
+      const database = brokerDatabase(clock);
+      const store = new SqliteStore({ url, database });
+      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database), clock, log });
+    },
+    createResultBackend: ({ clock, log, resultExpiresMs }) =>
+      new SqliteBackend({ database: resultDatabase(clock), resultExpiresMs, log }),
+    createKeyStore: ({ clock }) => new SqliteKeyStore(brokerDatabase(clock)),
+  };
+}

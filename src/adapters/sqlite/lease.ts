@@ -1,0 +1,88 @@
+import type { Leased } from "../../broker/queued/message-store.ts";
+import { DELAYED, LEASED, READY } from "./schema.ts";
+import { formatReceipt } from "./settle.ts";
+import type { Sql } from "./shared-database.ts";
+import { decodeMessage, type StoredMessage } from "./stored-message.ts";
+
+/** Delayed messages and lost leases that become ready in one take: were it all of them, 50,000 due at one instant would stall it. */
+const PROMOTED_A_TAKE = 1_000;
+
+const IS_READY = `queue = ? AND state = ${READY}`;
+const IS_WAITING = `queue = ? AND state IN (${LEASED}, ${DELAYED})`;
+
+const ANY_READY = `SELECT 1 FROM messages WHERE ${IS_READY} LIMIT 1`;
+const NEXT_DUE = `SELECT due_at FROM messages WHERE ${IS_WAITING} ORDER BY due_at LIMIT 1`;
+const DUE = `SELECT id FROM messages WHERE ${IS_WAITING} AND due_at <= ? ORDER BY due_at LIMIT ${PROMOTED_A_TAKE}`;
+const PROMOTE = `UPDATE messages SET state = ${READY} WHERE id = ?`;
+const COLUMNS = "id, queue, deliveries, fence, head, body";
+const FIRST_ROWS = `SELECT ${COLUMNS} FROM messages WHERE ${IS_READY} ORDER BY rank, id LIMIT ?`;
+const FIRST_PLACES = `SELECT id, rank FROM messages WHERE ${IS_READY} ORDER BY rank, id LIMIT ?`;
+const ROW = `SELECT ${COLUMNS} FROM messages WHERE id = ?`;
+const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
+
+/**
+ * When the next message of these queues can be taken: 0 when one is ready, `Infinity` when there is none. Reads one entry of an
+ * index for each queue, however many messages there are.
+ */
+export function nextDueAt(sql: Sql, queues: readonly string[]): number {
+  let next = Infinity;
+  for (const queue of queues) {
+    if (sql(ANY_READY).get(queue) !== undefined) return 0;
+    const due = sql<{ readonly due_at: number }>(NEXT_DUE).get(queue);
+    if (due !== undefined) next = Math.min(next, due.due_at);
+  }
+  return next;
+}
+
+/**
+ * Leases up to `max` messages, by priority and then by age over all the queues together. Reading the rows and then updating each by its id
+ * is 1.1 to 1.6 times as fast as `UPDATE … RETURNING`, which copies the bodies once more.
+ */
+export function lease(
+  sql: Sql,
+  queues: readonly string[],
+  max: number,
+  now: number,
+  leasedUntil: number,
+): readonly Leased[] {
+  for (const queue of queues) promote(sql, queue, now);
+  const claim = sql(CLAIM);
+  return firstReady(sql, queues, max).map((row) => {
+    claim.run(leasedUntil, row.id);
+    return leasedOf(row);
+  });
+}
+
+/** Makes ready what is due by now, the longest due first. A lost lease's receipt is held until the message is taken: the fence stays. */
+function promote(sql: Sql, queue: string, now: number): void {
+  for (const { id } of sql<{ readonly id: number }>(DUE).all(queue, now)) sql(PROMOTE).run(id);
+}
+
+interface ReadyRow extends StoredMessage {
+  readonly id: number;
+  readonly queue: string;
+  readonly deliveries: number;
+  readonly fence: number;
+}
+
+function firstReady(sql: Sql, queues: readonly string[], max: number): readonly ReadyRow[] {
+  const [only, ...others] = queues;
+  if (only === undefined) return [];
+  if (others.length === 0) return sql<ReadyRow>(FIRST_ROWS).all(only, max);
+  return queues
+    .flatMap((queue) => sql<{ readonly id: number; readonly rank: number }>(FIRST_PLACES).all(queue, max))
+    .sort((a, b) => a.rank - b.rank || a.id - b.id)
+    .slice(0, max)
+    .flatMap(({ id }) => sql<ReadyRow>(ROW).get(id) ?? []);
+}
+
+function leasedOf(row: ReadyRow): Leased {
+  const fence = row.fence + 1;
+  return {
+    receipt: formatReceipt([row.id, fence]),
+    message: decodeMessage(row),
+    queue: row.queue,
+    deliveries: row.deliveries + 1,
+    fence,
+  };
+}

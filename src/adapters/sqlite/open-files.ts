@@ -1,0 +1,50 @@
+import type { Clock } from "../../util/clock.ts";
+import { canonicalPath, openSharedDatabase, type SharedDatabase } from "./shared-database.ts";
+
+/** One user's share in an open file. */
+export interface Hold {
+  readonly shared: SharedDatabase;
+  /** Closes the file when nobody else has a share in it. To be called once. */
+  readonly release: () => Promise<void>;
+}
+
+interface OpenFile {
+  users: number;
+  readonly opening: Promise<SharedDatabase>;
+}
+
+/** By clock, then by canonical path: whoever brings another clock gets another connection, whose waiting goes by that clock. */
+const openFiles = new WeakMap<Clock, Map<string, OpenFile>>();
+
+/** A share in the file, which is opened if nobody has it open. */
+export async function acquireFile(path: string, clock: Clock): Promise<Hold> {
+  const key = canonicalPath(path);
+  const files = filesOf(clock);
+  const file = files.get(key) ?? startOpening(files, key, clock);
+  file.users += 1;
+  const release = async (): Promise<void> => {
+    file.users -= 1;
+    if (file.users > 0) return;
+    forget(files, key, file);
+    await (await file.opening)[Symbol.asyncDispose]();
+  };
+  return { shared: await file.opening, release };
+}
+
+function filesOf(clock: Clock): Map<string, OpenFile> {
+  const files = openFiles.get(clock) ?? new Map<string, OpenFile>();
+  openFiles.set(clock, files);
+  return files;
+}
+
+function startOpening(files: Map<string, OpenFile>, key: string, clock: Clock): OpenFile {
+  const opening = openSharedDatabase(key, clock, () => forget(files, key, file));
+  const file: OpenFile = { users: 0, opening };
+  files.set(key, file);
+  opening.catch(() => forget(files, key, file));
+  return file;
+}
+
+function forget(files: Map<string, OpenFile>, key: string, file: OpenFile): void {
+  if (files.get(key) === file) files.delete(key);
+}

@@ -1,0 +1,116 @@
+import type { Connection } from "./driver.ts";
+
+/** `PRAGMA application_id` of our files: "CELR". */
+const APPLICATION_ID = 0x43454c52;
+
+/** A file that is not ours to use. */
+export class SchemaError extends Error {
+  override readonly name = "SchemaError";
+}
+
+/**
+ * A message's `state`. All take one byte, and `due_at` always six, so that most changes of state keep a row's size: SQLite then writes
+ * only the pages that changed, and not a large body's.
+ */
+export const READY = 2;
+/** Handed out; `due_at` is when the lease ends. */
+export const LEASED = 3;
+/** Not to be handed out before `due_at`. */
+export const DELAYED = 4;
+/** Dead-lettered at `due_at`, with a `reason`. */
+export const DEAD = 5;
+
+/** Step n leads from version n to n + 1 (`PRAGMA user_version`). Steps are never changed once released. All times are in ms since the epoch. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE exchanges (name TEXT PRIMARY KEY, type TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE bindings (
+    exchange TEXT NOT NULL, queue TEXT NOT NULL, routing_key TEXT NOT NULL, PRIMARY KEY (exchange, queue, routing_key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bindings_of_queue ON bindings (queue);
+
+  CREATE TABLE queues (
+    name TEXT PRIMARY KEY,
+    expires_ms INTEGER,  -- how long it lives without a consumer
+    expires_at INTEGER   -- when that will be over
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX queues_expiring ON queues (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE consumers (
+    consumer TEXT NOT NULL, queue TEXT NOT NULL, expires_at INTEGER NOT NULL, PRIMARY KEY (consumer, queue)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX consumers_of_queue ON consumers (queue, expires_at);
+
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: receipts hold it
+    state INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0,  -- a receipt is held while it has this number; hand-outs and settlements raise it
+    queue TEXT NOT NULL,
+    rank INTEGER NOT NULL,  -- the priority below zero: the lowest is served first
+    reason TEXT,
+    head TEXT NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX messages_ready ON messages (queue, rank) WHERE state = ${READY};
+  CREATE INDEX messages_held ON messages (queue, due_at, state) WHERE state IN (${LEASED}, ${DELAYED});
+  CREATE INDEX messages_dead ON messages (due_at) WHERE state = ${DEAD};
+
+  CREATE TABLE broadcasts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- listeners keep it as their place
+    sent_at INTEGER NOT NULL,
+    exchange TEXT NOT NULL,
+    routing_key TEXT NOT NULL,
+    head TEXT NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- a new one with every change: watchers keep it as their place
+    task_id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    meta TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX results_expiring ON results (expires_at);
+
+  CREATE TABLE claims (
+    key TEXT PRIMARY KEY, owner TEXT NOT NULL, value TEXT, expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claims_expiring ON claims (expires_at);
+  `,
+];
+
+/** Brings the file to our version, however many processes try at once. Throws SchemaError for a file that is not ours, or newer than we are. */
+export function migrate(connection: Connection): void {
+  if (checkedVersion(connection) === MIGRATIONS.length) return;
+  connection.exec("BEGIN IMMEDIATE");
+  try {
+    // Looked at again under the lock: another process may have been quicker.
+    for (const step of MIGRATIONS.slice(checkedVersion(connection))) connection.exec(step);
+    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
+  } catch (error) {
+    connection.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function checkedVersion(connection: Connection): number {
+  const facts = connection
+    .prepare(
+      `SELECT (SELECT application_id FROM pragma_application_id) AS application,
+              (SELECT user_version FROM pragma_user_version) AS version,
+              (SELECT count(*) FROM sqlite_schema) AS tables`,
+    )
+    .get() as { readonly application: number; readonly version: number; readonly tables: number };
+  if (facts.application !== APPLICATION_ID) {
+    if (facts.tables === 0) return 0;
+    throw new SchemaError("the file is another program's database. Give Celeriac a file of its own.");
+  }
+  if (facts.version > MIGRATIONS.length) {
+    throw new SchemaError(
+      `the file was written by a newer Celeriac (its schema is ${facts.version}, this one knows ${MIGRATIONS.length}). Update this one.`,
+    );
+  }
+  return facts.version;
+}

@@ -1,0 +1,201 @@
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Clock } from "../../util/clock.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { loadDriver, type Connection, type Statement } from "./driver.ts";
+import { isBusy } from "./failure.ts";
+import { runMaintenance } from "./maintenance.ts";
+import { migrate } from "./schema.ts";
+
+/** How long SQLite itself waits for another process's lock, in milliseconds: this thread does nothing else meanwhile, so it is short. */
+const BLOCKING_WAIT_MS = 20;
+/** How long we try again after that, pausing so long in between. */
+const LOCK_TIMEOUT_MS = 10_000;
+const LOCK_PAUSE_MS = 5;
+/** How often an open file is compared with the one at its path, in milliseconds. */
+const SAME_FILE_INTERVAL_MS = 1_000;
+/** Of SQLite's own memory for pages, in KiB. */
+const CACHE_KIB = 16_384;
+/** The log keeps at most this size once it has been emptied, in bytes. */
+const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * `durable` commits survive a power loss. `relaxed` ones survive the death of the process, and a power loss as soon as any later durable
+ * one does; until then it may undo them, the latest first: for what is repeated anyway, as taking and acknowledging is.
+ */
+export type Durability = "durable" | "relaxed";
+
+/** Statements by their text, each prepared once per connection. */
+export type Sql = <Row>(text: string) => Statement<Row>;
+
+/** The one connection that this process has to a file, shared by all who use it with the same clock. */
+export class SharedDatabase implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #release: () => void;
+  readonly #statements = new Map<string, Statement<unknown>>();
+  readonly #inode: number;
+  readonly #maintenance = new AbortController();
+  readonly changes: ChangeFeed;
+  #synchronous: Durability | undefined;
+  #sameFileSeenAt = 0;
+  #isClosed = false;
+
+  constructor(connection: Connection, path: string, clock: Clock, release: () => void) {
+    this.#connection = connection;
+    this.#path = path;
+    this.#clock = clock;
+    this.#release = release;
+    this.#inode = statSync(path).ino;
+    this.changes = new ChangeFeed({ clock, walPath: `${path}-wal`, dataVersion: () => this.#dataVersion() });
+    void runMaintenance(this, clock, this.#maintenance.signal);
+  }
+
+  /** Runs `queries` outside of any transaction: each sees the file as it is by then. */
+  read<T>(queries: (sql: Sql) => T): T {
+    this.#assertOpen();
+    return queries(this.#sql);
+  }
+
+  /** Runs `work`, which must not wait, with the file's write lock held; takes all of it back when it throws. Tries for 10 s to get the lock. */
+  async transaction<T>(durability: Durability, work: (sql: Sql) => T): Promise<T> {
+    return whenUnlocked(this.#clock, () => this.#runTransaction(durability, work));
+  }
+
+  /** Gives unused pages back to the file system, `pages` of them at most. */
+  shrink(pages: number): void {
+    this.#assertOpen();
+    this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
+  }
+
+  /** The file is not the one at its path any more: what is written here, no other process will ever read. */
+  assertSameFile(): void {
+    const stats = statSync(this.#path, { throwIfNoEntry: false });
+    this.#sameFileSeenAt = this.#clock.now();
+    if (stats?.ino === this.#inode) return;
+    this.#release();
+    this.#close();
+    throw new FileReplacedError();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#maintenance.abort();
+    this.changes[Symbol.dispose]();
+    this.#connection.close();
+  }
+
+  #runTransaction<T>(durability: Durability, work: (sql: Sql) => T): T {
+    this.#assertOpen();
+    if (durability === "durable") this.assertSameFile();
+    this.#setSynchronous(durability);
+    this.#sql("BEGIN IMMEDIATE").run();
+    try {
+      const result = work(this.#sql);
+      this.#sql("COMMIT").run();
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /** In WAL mode FULL syncs the log with every commit, NORMAL with checkpoints only. Switching costs 0.5 µs. */
+  #setSynchronous(durability: Durability): void {
+    if (this.#synchronous === durability) return;
+    this.#connection.exec(`PRAGMA synchronous = ${durability === "durable" ? "FULL" : "NORMAL"}`);
+    this.#synchronous = durability;
+  }
+
+  #rollBack(): void {
+    try {
+      this.#sql("ROLLBACK").run();
+    } catch {
+      // SQLite has ended the transaction already, as it does when the disk is full.
+    }
+  }
+
+  readonly #sql: Sql = <Row>(text: string): Statement<Row> => {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement as Statement<Row>;
+  };
+
+  #dataVersion(): number {
+    this.#assertOpen();
+    if (this.#clock.now() - this.#sameFileSeenAt >= SAME_FILE_INTERVAL_MS) this.assertSameFile();
+    return this.#sql<{ data_version: number }>("PRAGMA data_version").get()?.data_version ?? 0;
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new FileReplacedError();
+  }
+}
+
+/** The file was removed or replaced while it was open. */
+export class FileReplacedError extends Error {
+  constructor() {
+    super(
+      "the file was removed or replaced while it was open. It is opened anew, and made anew if need be, at the next use.",
+    );
+    this.name = "FileReplacedError";
+  }
+}
+
+/** Opens the file, creating it when it is missing, and brings its schema up to date. `release` is called when the file turns out to be replaced. */
+export async function openSharedDatabase(path: string, clock: Clock, release: () => void): Promise<SharedDatabase> {
+  const driver = loadDriver();
+  return whenUnlocked(clock, () => {
+    const connection = driver.open(path);
+    try {
+      configure(connection);
+      migrate(connection);
+      return new SharedDatabase(connection, path, clock, release);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  });
+}
+
+/** `auto_vacuum` counts only before anything is written to a new file, so it comes first. */
+function configure(connection: Connection): void {
+  connection.exec(`
+    PRAGMA busy_timeout = ${BLOCKING_WAIT_MS};
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA journal_size_limit = ${LOG_LIMIT_BYTES};
+    PRAGMA cache_size = -${CACHE_KIB};
+  `);
+}
+
+/** The outcome of `attempt`, which is made again while another process holds the file's lock, for 10 s. */
+async function whenUnlocked<T>(clock: Clock, attempt: () => T): Promise<T> {
+  const deadline = clock.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBusy(error) || clock.now() >= deadline) throw error;
+    }
+    await clock.sleep(LOCK_PAUSE_MS);
+  }
+}
+
+/** The same for all names of one file. Throws when its directory does not exist. */
+export function canonicalPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return join(realpathSync(dirname(path)), basename(path));
+  }
+}

@@ -1,0 +1,96 @@
+import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
+import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
+import type { Abortable } from "../../util/abortable.ts";
+import { Batcher } from "../../util/batcher.ts";
+import type { Logger } from "../../util/logger.ts";
+import type { Database } from "./database.ts";
+import { ResultFeed } from "./result-feed.ts";
+import type { Sql } from "./shared-database.ts";
+
+const SUCCEEDED = "SELECT 1 FROM results WHERE task_id = ? AND state = 'SUCCESS' AND expires_at > ?";
+/** Replacing gives a new `seq`, by which watchers see the change. */
+const STORE = "INSERT OR REPLACE INTO results (task_id, state, expires_at, meta) VALUES (?, ?, ?, ?)";
+const FETCH = "SELECT meta FROM results WHERE task_id = ? AND expires_at > ?";
+const FORGET = "DELETE FROM results WHERE task_id = ?";
+
+export interface SqliteBackendOptions {
+  /** Disposed with the backend. */
+  readonly database: Database;
+  readonly resultExpiresMs: number;
+  readonly log: Logger;
+}
+
+/** Results as Celery's JSON documents, one row for each task. What one turn of the event loop stores is one commit, synced to the disk. */
+export class SqliteBackend implements ResultBackend {
+  readonly #database: Database;
+  readonly #expiresMs: number;
+  readonly #results: Batcher<Result, void>;
+  readonly #feed: ResultFeed;
+
+  constructor({ database, resultExpiresMs, log }: SqliteBackendOptions) {
+    this.#database = database;
+    this.#expiresMs = resultExpiresMs;
+    this.#results = new Batcher((results) => this.#store(results));
+    this.#feed = new ResultFeed(database, log);
+  }
+
+  open(options: Abortable = {}): Promise<void> {
+    return this.#database.open(options);
+  }
+
+  async store(metas: readonly TaskMeta[]): Promise<void> {
+    await this.#results.addAll(
+      metas.map((meta) => ({ taskId: meta.taskId, state: meta.state, text: encodeMeta(meta) })),
+    );
+  }
+
+  fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, TaskMeta>> {
+    const now = this.#database.clock.now();
+    return this.#database.read((sql) => {
+      const found = new Map<string, TaskMeta>();
+      for (const taskId of taskIds) {
+        const row = sql<{ readonly meta: string }>(FETCH).get(taskId, now);
+        if (row !== undefined) found.set(taskId, decodeMeta(row.meta));
+      }
+      return found;
+    });
+  }
+
+  watch(listener: (meta: TaskMeta) => void): ResultWatch {
+    return this.#feed.watch(listener);
+  }
+
+  forget(taskIds: readonly string[]): Promise<void> {
+    return this.#database.transaction("durable", (sql) => {
+      for (const taskId of taskIds) sql(FORGET).run(taskId);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#feed[Symbol.dispose]();
+    await this.#results.idle();
+    await this.#database[Symbol.asyncDispose]();
+  }
+
+  async #store(results: readonly Result[]): Promise<readonly void[]> {
+    await this.#database.transaction("durable", (sql) => {
+      const now = this.#database.clock.now();
+      for (const result of results) storeOne(sql, result, now, now + this.#expiresMs);
+    });
+    (await this.#database.changes()).notify("results");
+    return results.map(() => undefined);
+  }
+}
+
+interface Result {
+  readonly taskId: string;
+  readonly state: string;
+  /** The result document. */
+  readonly text: string;
+}
+
+/** The first success stands, as in Celery: a second run, after a lost lease, changes nothing. `celery/backends/base.py:_store_result`. */
+function storeOne(sql: Sql, { taskId, state, text }: Result, now: number, expiresAt: number): void {
+  if (sql(SUCCEEDED).get(taskId, now) !== undefined) return;
+  sql(STORE).run(taskId, state, Math.min(expiresAt, Number.MAX_SAFE_INTEGER), text);
+}
