@@ -1,0 +1,114 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { listOf, type Signature } from "../canvas/signature.ts";
+import type { Message } from "../message/message.ts";
+import { encodeTask } from "../message/protocol-v2.ts";
+import { reprArgs, reprKwargs } from "../message/python-repr.ts";
+import { NO_FOLLOW_UPS, type FollowUps, type SignatureDict, type TaskRequest } from "../message/task-request.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { InvalidSendOptionsError } from "./errors.ts";
+import type { SendOptions } from "./send-options.ts";
+import type { TaskOptions } from "./task-options.ts";
+
+/** Who sent it. Celery: `celery/utils/nodenames.py:anon_nodename`. */
+const ORIGIN = `gen${String(process.pid)}@${hostname()}`;
+
+/** What a call is made of besides its own signature. */
+export interface RequestContext {
+  readonly config: ResolvedConfig;
+  readonly taskOptions: TaskOptions;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Where replies go when the call does not say: the producer's own id. */
+  readonly replyTo: string;
+  readonly family: Family;
+}
+
+/** Whose child a call is. */
+export interface Family {
+  /** The task that sends it. */
+  readonly parent: { readonly id: string; readonly rootId: string } | undefined;
+  /** The rest of the chain that the call is a step of, next step last. */
+  readonly chain?: readonly SignatureDict[];
+}
+
+/** The request that a call becomes. Throws InvalidSendOptionsError. */
+export function buildRequest(call: Signature, context: RequestContext): TaskRequest {
+  const { task, args, kwargs, options } = call;
+  const { config, taskOptions, now } = context;
+  const { parent, chain = [] } = context.family;
+  checkOptions(task, options);
+  const id = options.taskId ?? randomUUID();
+  const softMs = options.softTimeLimitMs ?? taskOptions.softTimeLimitMs ?? null;
+  const hardMs = options.timeLimitMs ?? taskOptions.timeLimitMs ?? null;
+  if (softMs !== null && hardMs !== null && softMs > hardMs) {
+    throw new InvalidSendOptionsError(
+      `${task}: the soft time limit (${String(softMs)} ms) must not be longer than the hard one (${String(hardMs)} ms).`,
+    );
+  }
+  return {
+    id,
+    task,
+    args,
+    kwargs,
+    rootId: parent?.rootId ?? id,
+    parentId: parent?.id ?? null,
+    groupId: null,
+    groupIndex: null,
+    shadow: options.shadow ?? null,
+    eta: etaOf(options, now),
+    expires: expiresOf(options.expires ?? taskOptions.expiresMs, now),
+    retries: options.retries ?? 0,
+    timeLimit: { softMs, hardMs },
+    argsRepr: reprArgs(args),
+    kwargsRepr: reprKwargs(kwargs),
+    origin: ORIGIN,
+    ignoreResult: options.ignoreResult ?? taskOptions.ignoreResult ?? config.taskIgnoreResult,
+    replacedTaskNesting: 0,
+    stamps: {},
+    headers: options.headers ?? {},
+    replyTo: options.replyTo ?? context.replyTo,
+    priority: options.priority ?? taskOptions.priority ?? null,
+    followUps: followUpsOf(options, chain),
+  };
+}
+
+/** The request as the app's configuration has it cross the wire. */
+export function messageOf(request: TaskRequest, { taskCompression }: ResolvedConfig, now: number): Message {
+  return encodeTask(request, taskCompression === "none" ? { now } : { now, compression: taskCompression });
+}
+
+function checkOptions(task: string, options: SendOptions): void {
+  const { countdownMs, eta, priority, queue, exchange } = options;
+  const refuse = (problem: string): never => {
+    throw new InvalidSendOptionsError(`${task}: ${problem}`);
+  };
+  if (countdownMs !== undefined && eta !== undefined) refuse("give countdownMs or eta, not both.");
+  if (countdownMs !== undefined && !Number.isFinite(countdownMs)) refuse("countdownMs must be a number of milliseconds.");
+  if (eta !== undefined && Number.isNaN(eta.getTime())) refuse("eta is not a valid date.");
+  if (options.expires instanceof Date && Number.isNaN(options.expires.getTime())) refuse("expires is not a valid date.");
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
+    refuse(`priority must be a whole number from 0 to 9, not ${String(priority)}.`);
+  }
+  if (queue !== undefined && exchange !== undefined) refuse("give queue or exchange, not both.");
+}
+
+function etaOf({ countdownMs, eta }: SendOptions, now: number): Date | null {
+  if (eta !== undefined) return eta;
+  return countdownMs === undefined || countdownMs <= 0 ? null : new Date(now + countdownMs);
+}
+
+function expiresOf(expires: Date | number | undefined, now: number): Date | null {
+  if (expires === undefined) return null;
+  return typeof expires === "number" ? new Date(now + expires) : expires;
+}
+
+function followUpsOf({ link, linkError }: SendOptions, chain: readonly SignatureDict[]): FollowUps {
+  if (link === undefined && linkError === undefined && chain.length === 0) return NO_FOLLOW_UPS;
+  return {
+    ...NO_FOLLOW_UPS,
+    chain,
+    callbacks: listOf(link).map((signature) => signature.toDict()),
+    errbacks: listOf(linkError).map((signature) => signature.toDict()),
+  };
+}

@@ -1,0 +1,231 @@
+import type { ResultBackend } from "../backend/result-backend.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { KeyStore } from "../broker/key-store.ts";
+import { Signature } from "../canvas/signature.ts";
+import { AsyncResult, type ResultSource } from "../result/async-result.ts";
+import type { ResultWatcher } from "../result/result-watcher.ts";
+import { systemClock, type Clock } from "../util/clock.ts";
+import { silentLogger, type Logger } from "../util/logger.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { Connections } from "./connections.ts";
+import type { DefineStub, DefineTask, TaskBody, TaskDefinition } from "./define-task.ts";
+import { EagerRuns } from "./eager.ts";
+import { readEnvironment, type Environment } from "./environment.ts";
+import { TaskDefinitionError } from "./errors.ts";
+import { makeTask } from "./make-task.ts";
+import { Producer, type RoutedRequest } from "./producer.ts";
+import { QueueTable } from "./queue-table.ts";
+import { TaskRegistry } from "./registry.ts";
+import { resolveConfig, type ConfigInCode, type ConfigLayers, type Resolution } from "./resolve-config.ts";
+import type { Resource } from "./resource.ts";
+import { revokeTasks } from "./revoke.ts";
+import type { SendOptions } from "./send-options.ts";
+import { currentRun } from "./task-context.ts";
+import type { Task } from "./task.ts";
+import type { ArgumentSpec, TaskOptions } from "./task-options.ts";
+
+type CommandLine = NonNullable<ConfigLayers["commandLine"]>;
+
+/** Where an app gets time, its environment and its log from; tests give their own. */
+export interface AppSurroundings {
+  /** @default the system's */
+  readonly clock?: Clock;
+  /** Environment variables; `CELERY_…` and `CELERIAC_…` are read. @default the process's */
+  readonly env?: Environment;
+  /** @default silent */
+  readonly log?: Logger;
+}
+
+/**
+ * An application: its configuration, its tasks, and its connections, which are opened at first use. `Resources` are what
+ * `resource()` added to the context of bound tasks.
+ */
+export class Celeriac<Resources extends object = object> implements ResultSource, AsyncDisposable {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly env: Environment;
+  readonly tasks: TaskRegistry = new TaskRegistry();
+  readonly resources: ReadonlyMap<string, Resource<unknown>>;
+  log: Logger;
+
+  readonly #code: ConfigInCode;
+  readonly #resources = new Map<string, Resource<unknown>>();
+  #commandLine: CommandLine = {};
+  #parts: Parts | undefined;
+
+  constructor({ name = "celeriac", ...config }: ConfigInCode & { readonly name?: string } = {}, surroundings: AppSurroundings = {}) {
+    this.name = name;
+    this.#code = config;
+    this.env = surroundings.env ?? readEnvironment();
+    this.clock = surroundings.clock ?? systemClock;
+    this.log = surroundings.log ?? silentLogger;
+    this.resources = this.#resources;
+  }
+
+  // ── Defining ──
+
+  /** Defines a task: `task(name, options?, handler)`. Throws TaskDefinitionError. */
+  readonly task: DefineTask<Resources> = ((
+    name: string,
+    optionsOrHandler: (TaskOptions & ArgumentSpec & { readonly bind?: boolean }) | TaskBody["handler"],
+    maybeHandler?: TaskBody["handler"],
+  ) => {
+    const isBare = typeof optionsOrHandler === "function";
+    const handler = isBare ? optionsOrHandler : maybeHandler;
+    if (typeof handler !== "function") {
+      throw new TaskDefinitionError(`Task "${name}" has no handler. For a task whose body lives elsewhere, use app.stub().`);
+    }
+    const { bind = false, ...options } = isBare ? {} : optionsOrHandler;
+    return this.#define({ name, options, body: { handler, bind } });
+  }) as DefineTask<Resources>;
+
+  /** A task whose body lives in another process or language: `stub<Handler>(name, options?)`. */
+  readonly stub: DefineStub = ((name: string, options: TaskOptions & ArgumentSpec = {}) =>
+    this.#define({ name, options, body: undefined })) as DefineStub;
+
+  /** Gives every bound task a `name` of its own run in its context: see `Resource`. */
+  resource<const Name extends string, T>(name: Name, resource: Resource<T>): Celeriac<Resources & { readonly [K in Name]: T }> {
+    this.#resources.set(name, resource as Resource<unknown>);
+    return this as unknown as Celeriac<Resources & { readonly [K in Name]: T }>;
+  }
+
+  // ── Sending ──
+
+  /** Sends a call by name, with or without a definition here. Resolves and rejects as `Task.delay` does. */
+  async sendTask<Result = unknown>(
+    name: string,
+    call: { readonly args?: readonly unknown[]; readonly kwargs?: Readonly<Record<string, unknown>> } & SendOptions = {},
+  ): Promise<AsyncResult<Result>> {
+    const { args = [], kwargs = {}, ...options } = call;
+    const [result] = await this.sendBatch([new Signature<Result>({ task: name, args, kwargs, options })], options);
+    return result as AsyncResult<Result>;
+  }
+
+  /** Sends many calls in one round trip: all or none. */
+  async sendBatch<const Calls extends readonly Signature[]>(
+    calls: Calls,
+    options: Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy"> = {},
+  ): Promise<{ readonly [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never }> {
+    const { producer, eager } = this.#resolved();
+    const requests = await producer.prepare(calls);
+    if (this.config.taskAlwaysEager) for (const { request } of requests) await eager.run(request);
+    else await producer.publish(requests, options);
+    const results = requests.map(({ request: { id, parentId } }) => {
+      currentRun()?.children.push({ id, parentId });
+      return this.result(id, parentId);
+    });
+    return results as unknown as { [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never };
+  }
+
+  /** The result of a call by its id, whoever sent it. */
+  result<Result = unknown>(taskId: string, parentId: string | null = null): AsyncResult<Result> {
+    const source: ResultSource = this.config.taskAlwaysEager ? this.#resolved().eager : this;
+    return new AsyncResult<Result>(source, taskId, parentId);
+  }
+
+  /** Keeps tasks from starting, wherever and whenever that would be. Rejects with RevocationUnsupportedError. */
+  async revoke(taskIds: readonly string[]): Promise<void> {
+    const [keys, backend] = [await this.keys(), await this.optionalResultBackend()];
+    await revokeTasks(taskIds, { keys, backend, now: this.clock.now() });
+  }
+
+  // ── Configuration ──
+
+  /** The effective configuration, resolved at first use and frozen from then on. Throws ConfigError. */
+  get config(): ResolvedConfig {
+    return this.#resolved().resolution.config;
+  }
+
+  /** The configuration with the source of every value. */
+  get resolution(): Resolution {
+    return this.#resolved().resolution;
+  }
+
+  /** Sets what the command line says; it beats the environment and the code. Only before first use. */
+  configureFromCommandLine(config: CommandLine): void {
+    if (this.#parts !== undefined) throw new TaskDefinitionError(`The app "${this.name}" is in use already and cannot be configured.`);
+    this.#commandLine = { ...this.#commandLine, ...config };
+  }
+
+  // ── Parts ──
+
+  get queues(): QueueTable {
+    return this.#resolved().queues;
+  }
+
+  get producer(): Producer {
+    return this.#resolved().producer;
+  }
+
+  /** The connected broker. Rejects with BrokerUnavailableError. */
+  broker(): Promise<Broker> {
+    return this.#resolved().connections.broker();
+  }
+
+  resultBackend(): Promise<ResultBackend> {
+    return this.#resolved().connections.resultBackend();
+  }
+
+  /** The result backend, or undefined when the app has none. Rejects with ResultBackendUnavailableError. */
+  optionalResultBackend(): Promise<ResultBackend | undefined> {
+    return this.#resolved().connections.optionalBackend();
+  }
+
+  resultWatcher(): Promise<ResultWatcher> {
+    return this.#resolved().connections.resultWatcher();
+  }
+
+  keys(): Promise<KeyStore | undefined> {
+    return this.#resolved().connections.keys();
+  }
+
+  /** Closes every connection. Calling it again is fine. */
+  async close(): Promise<void> {
+    await this.#parts?.connections[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #resolved(): Parts {
+    this.#parts ??= this.#resolve();
+    return this.#parts;
+  }
+
+  #resolve(): Parts {
+    const resolution = resolveConfig({ code: this.#code, environment: this.env, commandLine: this.#commandLine });
+    const { config } = resolution;
+    const { clock, tasks } = this;
+    const queues = new QueueTable(config);
+    const connections = new Connections({ appName: this.name, config, clock, log: this.log });
+    const producer = new Producer({ config, clock, connections, queues, tasks });
+    const eager = new EagerRuns({ config, tasks, resources: this.resources, log: this.log, clock });
+    return { resolution, queues, connections, producer, eager };
+  }
+
+  #define(definition: TaskDefinition): Task<readonly unknown[], readonly string[], unknown> {
+    this.tasks.add(definition);
+    return makeTask(definition, {
+      send: (call) => this.#sendOne(call),
+      runHere: async (call) => {
+        const { producer, eager } = this.#resolved();
+        const [routed] = await producer.prepare([call]);
+        return eager.run((routed as RoutedRequest).request);
+      },
+    });
+  }
+
+  async #sendOne<Result>(call: Signature<Result>): Promise<AsyncResult<Result>> {
+    const [result] = await this.sendBatch([call], call.options);
+    return result;
+  }
+}
+
+interface Parts {
+  readonly resolution: Resolution;
+  readonly queues: QueueTable;
+  readonly connections: Connections;
+  readonly producer: Producer;
+  readonly eager: EagerRuns;
+}

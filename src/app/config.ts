@@ -1,0 +1,168 @@
+import type { Adapter } from "../adapters/adapter.ts";
+import type { Compression } from "../message/compression.ts";
+import type { ExchangeType } from "../routing/topology.ts";
+import type { TaskRoutes } from "../routing/task-router.ts";
+import type { PublishRetryPolicy } from "./send-options.ts";
+
+/**
+ * What an app can be told. The names are those of Celery's settings in camelCase, and so are the units: durations are in
+ * seconds unless the name ends in `Ms`. A text with a unit, such as `"10s"` or `"1d"`, may stand wherever a duration does.
+ *
+ * Each is also read from the environment, `taskDefaultQueue` from `CELERY_TASK_DEFAULT_QUEUE` or `CELERIAC_TASK_DEFAULT_QUEUE`:
+ * lists and objects as JSON, lists of names also with commas. The command line beats the environment, which beats the code.
+ */
+export interface CeleriacConfig {
+  /** Where messages are kept: a URL, or what `sqlite()`, `memory()` … return. Environment: `CELERY_BROKER_URL`. @default "sqlite:celeriac.db" */
+  readonly broker?: string | Adapter;
+  /** Where results are kept. Environment: `CELERY_RESULT_BACKEND`, `CELERY_RESULT_BACKEND_URL`. @default none: no results */
+  readonly resultBackend?: string | Adapter;
+
+  /** The queue of tasks that no route sends elsewhere. @default "celery" */
+  readonly taskDefaultQueue?: string;
+  /** Exchange of the default queue, and of the queues in `taskQueues` that name none. @default the default queue's name */
+  readonly taskDefaultExchange?: string;
+  /** @default "direct" */
+  readonly taskDefaultExchangeType?: ExchangeType;
+  /** Routing key of the default queue. @default its name */
+  readonly taskDefaultRoutingKey?: string;
+  /** The queues that exist besides the default one; a worker without `-Q` consumes these, or the default one when there are none. @default none */
+  readonly taskQueues?: readonly (string | QueueConfig)[];
+  /** Which task goes to which queue. @default all to the default queue */
+  readonly taskRoutes?: TaskRoutes;
+  /** Whether a queue that is not in `taskQueues` is made when it is first named. @default true */
+  readonly taskCreateMissingQueues?: boolean;
+
+  /** Content types that are read; a message of another one is dead-lettered. @default ["json"] */
+  readonly acceptContent?: readonly ContentName[];
+  /** How message bodies are compressed. @default "none" */
+  readonly taskCompression?: CompressionName;
+
+  /** How long a result is kept, in seconds. Celery's 0 and None, for ever, are refused: every record expires. @default 86_400 */
+  readonly resultExpires?: number | string;
+  /** Whether a result's record also tells the task's name, arguments, worker, retries and queue. @default false */
+  readonly resultExtended?: boolean;
+
+  /** Whether results are thrown away, unless the task or the call says otherwise. @default false */
+  readonly taskIgnoreResult?: boolean;
+  /** Whether failures are stored even then. @default false */
+  readonly taskStoreErrorsEvenIfIgnored?: boolean;
+  /** Whether the state STARTED is stored. @default false */
+  readonly taskTrackStarted?: boolean;
+  /** A run is ended after so many seconds. @default no limit */
+  readonly taskTimeLimit?: number | string;
+  /** A run's signal is aborted after so many seconds, so that it can clean up. @default no limit */
+  readonly taskSoftTimeLimit?: number | string;
+  /** Delay before a retry, in seconds; `default_retry_delay` of Celery's tasks. @default 180 */
+  readonly taskDefaultRetryDelay?: number | string;
+  /** Most retries of one call, null for no limit; `max_retries` of Celery's tasks. @default 3 */
+  readonly taskMaxRetries?: number | null;
+
+  /** Whether calls run here and now instead of being sent: for tests. @default false */
+  readonly taskAlwaysEager?: boolean;
+  /** Whether a call that runs eagerly rejects with the task's error at once. @default false */
+  readonly taskEagerPropagates?: boolean;
+
+  /** How long a send may take at most, its retries included, in milliseconds. @default 2_000 */
+  readonly taskPublishTimeoutMs?: number | string;
+  /** Whether a send is tried again while the broker is away. @default true */
+  readonly taskPublishRetry?: boolean;
+  /** The pace of those tries. */
+  readonly taskPublishRetryPolicy?: PublishRetryConfig;
+
+  /** How many tasks a worker runs at once. @default 10 */
+  readonly workerConcurrency?: number;
+  /** Where a worker runs tasks. @default "inline": in its own event loop */
+  readonly workerPool?: PoolName;
+  /** What a worker logs, this and what is graver; Celery's `WARNING` and `CRITICAL` are understood. Environment also: `CELERY_WORKER_LOGLEVEL`. @default "info" */
+  readonly workerLogLevel?: LogLevel;
+  /** How long running tasks may finish once a worker is told to stop, in milliseconds. @default 30_000 */
+  readonly workerShutdownGraceMs?: number | string;
+
+  /** Globs of task modules, relative to the working directory, that a worker imports when it starts. @default none */
+  readonly include?: readonly string[];
+  /** Environment variables that must be set where an app takes that role; those that are missing are named all at once. @default none */
+  readonly requiredEnv?: Readonly<Partial<Record<Role, readonly string[]>>>;
+}
+
+/** A queue and how it is reached. Celery: `kombu.Queue`. */
+export interface QueueConfig {
+  readonly name: string;
+  /** @default `taskDefaultExchange` */
+  readonly exchange?: string;
+  /** @default `taskDefaultExchangeType` */
+  readonly exchangeType?: ExchangeType;
+  /** @default the queue's name; with a topic exchange `taskDefaultRoutingKey` */
+  readonly routingKey?: string;
+  /** Further ways to the queue. @default none */
+  readonly bindings?: readonly QueueBinding[];
+  /** Deleted after so long without a consumer, in milliseconds. @default never */
+  readonly expiresMs?: number;
+}
+
+export interface QueueBinding {
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+/** Celery: `task_publish_retry_policy`. Durations in seconds; once resolved, and in a call's own options, in milliseconds. */
+export interface PublishRetryConfig {
+  /** Tries after the first; null for as many as the send's deadline allows. @default 3 */
+  readonly maxRetries?: number | null;
+  /** Wait before the first retry. @default 0 */
+  readonly intervalStart?: number | string;
+  /** What each further wait adds. @default 0.2 */
+  readonly intervalStep?: number | string;
+  /** Longest wait. @default 1 */
+  readonly intervalMax?: number | string;
+}
+
+export type ContentName = "json";
+export type CompressionName = "none" | Compression;
+export type PoolName = "inline";
+export type LogLevel = "debug" | "info" | "warn" | "error";
+/** What an app can be to its broker: it runs tasks, or sends them. */
+export type Role = "worker" | "producer";
+
+/** Every option as it takes effect, frozen; a number is in the unit that CeleriacConfig names. */
+export interface ResolvedConfig {
+  readonly broker: string | Adapter;
+  readonly resultBackend: string | Adapter | undefined;
+  readonly taskDefaultQueue: string;
+  readonly taskDefaultExchange: string;
+  readonly taskDefaultExchangeType: ExchangeType;
+  readonly taskDefaultRoutingKey: string;
+  readonly taskQueues: readonly ResolvedQueue[];
+  readonly taskRoutes: TaskRoutes | undefined;
+  readonly taskCreateMissingQueues: boolean;
+  readonly acceptContent: readonly ContentName[];
+  readonly taskCompression: CompressionName;
+  readonly resultExpires: number;
+  readonly resultExtended: boolean;
+  readonly taskIgnoreResult: boolean;
+  readonly taskStoreErrorsEvenIfIgnored: boolean;
+  readonly taskTrackStarted: boolean;
+  readonly taskTimeLimit: number | undefined;
+  readonly taskSoftTimeLimit: number | undefined;
+  readonly taskDefaultRetryDelay: number;
+  readonly taskMaxRetries: number | null;
+  readonly taskAlwaysEager: boolean;
+  readonly taskEagerPropagates: boolean;
+  readonly taskPublishTimeoutMs: number;
+  readonly taskPublishRetry: boolean;
+  readonly taskPublishRetryPolicy: Required<PublishRetryPolicy>;
+  readonly workerConcurrency: number;
+  readonly workerPool: PoolName;
+  readonly workerLogLevel: LogLevel;
+  readonly workerShutdownGraceMs: number;
+  readonly include: readonly string[];
+  readonly requiredEnv: Readonly<Record<Role, readonly string[]>>;
+}
+
+export interface ResolvedQueue {
+  readonly name: string;
+  readonly exchange: string;
+  readonly exchangeType: ExchangeType;
+  readonly routingKey: string;
+  readonly bindings: readonly QueueBinding[];
+  readonly expiresMs: number | undefined;
+}

@@ -1,0 +1,35 @@
+import type { Adapter, ResultBackendContext } from "../adapters/adapter.ts";
+import type { ResultBackend } from "../backend/result-backend.ts";
+import { maskUrl } from "../util/mask-url.ts";
+import { ConfigError } from "./config-error.ts";
+
+/** Scheme → the adapter behind it, loaded on use. The only place that names adapters. */
+const ADAPTERS: Readonly<Record<string, (url: string) => Promise<Adapter>>> = {
+  memory: async () => (await import("../adapters/memory/index.ts")).memory(),
+  sqlite: async (url) => (await import("../adapters/sqlite/index.ts")).sqlite({ path: sqlitePath(url) }),
+};
+
+/** The adapter that a URL names, or the one given. `option` names the setting in errors. Rejects with ConfigError. */
+export async function connectAdapter(option: string, target: string | Adapter): Promise<Adapter> {
+  if (typeof target !== "string") return target;
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(target)?.[1]?.toLowerCase();
+  const load = scheme === undefined ? undefined : ADAPTERS[scheme];
+  if (load !== undefined) return load(target);
+  const known = Object.keys(ADAPTERS).map((name) => `${name}:`);
+  throw new ConfigError(`${option} is "${maskUrl(target)}", whose scheme is not known. Known: ${known.join(", ")}.`);
+}
+
+/** `sqlite:PATH`, the path taken as it stands. */
+function sqlitePath(url: string): string {
+  const path = url.slice("sqlite:".length);
+  if (path !== "" && !path.startsWith("//")) return path;
+  throw new ConfigError(
+    `"${url}" names no file. Write sqlite:PATH, for example sqlite:celeriac.db or sqlite:/var/lib/app/celeriac.db.`,
+  );
+}
+
+/** Results that live only in this process: eager mode's. */
+export async function openMemoryBackend(context: ResultBackendContext): Promise<ResultBackend> {
+  const { MemoryBackend } = await import("../adapters/memory/memory-backend.ts");
+  return new MemoryBackend(context);
+}

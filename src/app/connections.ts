@@ -1,0 +1,125 @@
+import type { Adapter } from "../adapters/adapter.ts";
+import { ResultBackendUnavailableError } from "../backend/errors.ts";
+import type { ResultBackend } from "../backend/result-backend.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { KeyStore } from "../broker/key-store.ts";
+import { ResultWatcher } from "../result/result-watcher.ts";
+import type { Clock } from "../util/clock.ts";
+import type { Logger } from "../util/logger.ts";
+import { OnceOpen } from "../util/once-open.ts";
+import { connectAdapter } from "./connect.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { AppClosedError } from "./errors.ts";
+
+export interface ConnectionsOptions {
+  readonly appName: string;
+  readonly config: ResolvedConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** An app's connections, each opened when first needed; one that could not be opened is tried again at the next need. */
+export class Connections implements AsyncDisposable {
+  readonly #options: ConnectionsOptions;
+  readonly #brokerAdapter: OnceOpen<Adapter>;
+  readonly #backendAdapter: OnceOpen<Adapter | undefined>;
+  readonly #broker: OnceOpen<Broker>;
+  readonly #backend: OnceOpen<ResultBackend | undefined>;
+  readonly #watcher: OnceOpen<ResultWatcher>;
+  readonly #keys: OnceOpen<KeyStore | undefined>;
+  readonly #opened: AsyncDisposable[] = [];
+  #isClosed = false;
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+    const { config } = options;
+    this.#brokerAdapter = new OnceOpen(() => connectAdapter("broker", config.broker));
+    this.#backendAdapter = new OnceOpen(async () =>
+      config.resultBackend === undefined ? undefined : connectAdapter("resultBackend", config.resultBackend),
+    );
+    this.#broker = new OnceOpen(() => this.#openBroker());
+    this.#backend = new OnceOpen(() => this.#openBackend());
+    this.#watcher = new OnceOpen(async () => this.#keep(new ResultWatcher(await this.resultBackend())));
+    this.#keys = new OnceOpen(() => this.#openKeys());
+  }
+
+  /** Rejects with BrokerUnavailableError. */
+  broker(): Promise<Broker> {
+    return this.#whileOpen(this.#broker);
+  }
+
+  /** Undefined when the app has no result backend. Rejects with ResultBackendUnavailableError. */
+  optionalBackend(): Promise<ResultBackend | undefined> {
+    return this.#whileOpen(this.#backend);
+  }
+
+  /** Rejects with ResultBackendUnavailableError, also when the app has no result backend. */
+  async resultBackend(): Promise<ResultBackend> {
+    const backend = await this.optionalBackend();
+    if (backend !== undefined) return backend;
+    throw new ResultBackendUnavailableError("(none)", `the app "${this.#options.appName}" has no resultBackend.`);
+  }
+
+  resultWatcher(): Promise<ResultWatcher> {
+    return this.#whileOpen(this.#watcher);
+  }
+
+  /** Undefined when neither the broker's technology nor the backend's has one. */
+  keys(): Promise<KeyStore | undefined> {
+    return this.#whileOpen(this.#keys);
+  }
+
+  /** Closes what was opened, last first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const part of this.#opened.reverse()) await part[Symbol.asyncDispose]();
+  }
+
+  async #whileOpen<T>(part: OnceOpen<T>): Promise<T> {
+    if (this.#isClosed) throw new AppClosedError(this.#options.appName);
+    return part.get();
+  }
+
+  async #openBroker(): Promise<Broker> {
+    const { clock, log } = this.#options;
+    const adapter = await this.#brokerAdapter.get();
+    if (adapter.createBroker === undefined) throw new TypeError(`${adapter.url} is no broker.`);
+    const broker = adapter.createBroker({ clock, log });
+    return this.#openOrDispose(broker, () => broker.connect());
+  }
+
+  async #openBackend(): Promise<ResultBackend | undefined> {
+    const { clock, log, config } = this.#options;
+    const adapter = await this.#backendAdapter.get();
+    if (adapter === undefined) return undefined;
+    if (adapter.createResultBackend === undefined) throw new TypeError(`${adapter.url} is no result backend.`);
+    const backend = adapter.createResultBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 });
+    return this.#openOrDispose(backend, () => backend.open());
+  }
+
+  async #openKeys(): Promise<KeyStore | undefined> {
+    const { clock, log } = this.#options;
+    const adapters = [await this.#brokerAdapter.get(), await this.#backendAdapter.get()];
+    for (const adapter of adapters) {
+      if (adapter?.createKeyStore !== undefined) return this.#keep(adapter.createKeyStore({ clock, log }));
+    }
+    return undefined;
+  }
+
+  /** Keeps a part once it could be opened; one that could not leaves nothing behind. */
+  async #openOrDispose<T extends AsyncDisposable>(part: T, open: () => Promise<void>): Promise<T> {
+    try {
+      await open();
+    } catch (error) {
+      await part[Symbol.asyncDispose]();
+      throw error;
+    }
+    return this.#keep(part);
+  }
+
+  #keep<T extends AsyncDisposable>(part: T): T {
+    this.#opened.push(part);
+    return part;
+  }
+}

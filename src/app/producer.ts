@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import type { Publication } from "../broker/broker.ts";
+import { BrokerUnavailableError } from "../broker/errors.ts";
+import type { Signature } from "../canvas/signature.ts";
+import type { TaskRequest } from "../message/task-request.ts";
+import { TaskRouter } from "../routing/task-router.ts";
+import type { Route } from "../routing/topology.ts";
+import type { Clock } from "../util/clock.ts";
+import type { ResolvedConfig } from "./config.ts";
+import type { Connections } from "./connections.ts";
+import { bindArguments } from "./bind-arguments.ts";
+import { buildRequest, messageOf, type Family } from "./build-request.ts";
+import { PublishTimeoutError } from "./errors.ts";
+import { routeTo, type QueueTable } from "./queue-table.ts";
+import type { TaskRegistry } from "./registry.ts";
+import type { SendOptions } from "./send-options.ts";
+import { currentTask } from "./task-context.ts";
+
+export interface ProducerOptions {
+  readonly config: ResolvedConfig;
+  readonly clock: Clock;
+  readonly connections: Connections;
+  readonly queues: QueueTable;
+  readonly tasks: TaskRegistry;
+}
+
+/** A request with the way that its message takes. */
+export interface RoutedRequest {
+  readonly request: TaskRequest;
+  readonly route: Route;
+}
+
+/** Calls become requests, messages, and publications that the broker has confirmed. */
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #router: TaskRouter;
+  /** Celery: the producer's oid. */
+  readonly #oid = randomUUID();
+  readonly #declared = new Set<string>();
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    this.#router = new TaskRouter(options.config.taskRoutes);
+  }
+
+  /**
+   * Checks calls and makes their requests; publishes nothing. Calls made within a task join its family unless another is given.
+   * Rejects with InvalidArgumentsError or InvalidSendOptionsError.
+   */
+  prepare(calls: readonly Signature[], family: Family = { parent: currentTask() }): Promise<readonly RoutedRequest[]> {
+    return Promise.all(calls.map((call) => this.#prepareOne(call, family)));
+  }
+
+  /** Publishes requests in one round trip. Resolves once the broker has them all; rejects within the deadline whatever the broker does. */
+  async publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<void> {
+    const { config, clock } = this.#options;
+    const publications = requests.map(({ request, route }) => this.#publication(request, route));
+    const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
+    const deadline = new AbortController();
+    const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
+    const over = clock.sleep(timeoutMs, { signal: deadline.signal }).then(
+      () => {
+        throw new PublishTimeoutError(nameOf(requests), timeoutMs);
+      },
+      () => undefined, // published in time
+    );
+    const cancelled = rejectionOf(options.signal, deadline.signal);
+    try {
+      await Promise.race([this.#publishWithRetries(publications, options, signal), over, cancelled]);
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  #publication(request: TaskRequest, route: Route): Publication {
+    const { config, clock } = this.#options;
+    const now = clock.now();
+    const delayMs = request.eta === null ? 0 : Math.max(0, request.eta.getTime() - now);
+    return { message: messageOf(request, config, now), route, delayMs };
+  }
+
+  async #prepareOne(call: Signature, family: Family): Promise<RoutedRequest> {
+    const { config, clock, tasks } = this.#options;
+    const definition = tasks.get(call.task);
+    if (definition !== undefined) await bindArguments(call.task, definition.options, call);
+    const taskOptions = definition?.options ?? {};
+    const routed = this.#router.route(call.task, call.args, call.kwargs, { ...taskOptions, ...call.options });
+    const priority = call.options.priority ?? taskOptions.priority ?? routed.priority;
+    const request = buildRequest(priority === undefined ? call : call.set({ priority }), {
+      config,
+      taskOptions,
+      now: clock.now(),
+      replyTo: this.#oid,
+      family,
+    });
+    return { request, route: this.#routeOf({ ...routed, ...definedRoute(taskOptions), ...definedRoute(call.options) }) };
+  }
+
+  #routeOf({ queue, exchange, routingKey }: Partial<RouteChoice>): Route {
+    const { queues, config } = this.#options;
+    if (queue !== undefined) return routeTo(queues.get(queue), routingKey);
+    if (exchange !== undefined) return { exchange, routingKey: routingKey ?? config.taskDefaultRoutingKey };
+    return routeTo(queues.get(queues.defaultQueue), routingKey);
+  }
+
+  async #publishWithRetries(publications: readonly Publication[], options: SendOptions, signal: AbortSignal): Promise<void> {
+    const { config, clock } = this.#options;
+    const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
+    const mayRetry = options.publishRetry ?? config.taskPublishRetry;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        await this.#publishOnce(publications, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= (policy.maxRetries ?? Infinity)) throw error;
+        await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), { signal });
+      }
+    }
+  }
+
+  async #publishOnce(publications: readonly Publication[], signal: AbortSignal): Promise<void> {
+    const { connections, queues } = this.#options;
+    const broker = await connections.broker();
+    if (this.#declared.size < queues.size) {
+      const missing = queues.names().filter((name) => !this.#declared.has(name));
+      await broker.declare(queues.topologyOf(missing), { signal });
+      for (const name of missing) this.#declared.add(name);
+    }
+    await broker.publish(publications, { signal });
+  }
+}
+
+interface RouteChoice {
+  readonly queue: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+/** What is said of the route; a queue named closer to the call displaces an exchange named farther off, and the reverse. */
+function definedRoute({ queue, exchange, routingKey }: SendOptions): Partial<RouteChoice> {
+  const said: { queue?: string | undefined; exchange?: string | undefined; routingKey?: string | undefined } = {};
+  if (queue !== undefined) Object.assign(said, { queue, exchange: undefined });
+  if (exchange !== undefined) Object.assign(said, { exchange, queue: undefined });
+  if (routingKey !== undefined) said.routingKey = routingKey;
+  return said as Partial<RouteChoice>;
+}
+
+function nameOf(requests: readonly RoutedRequest[]): string {
+  const [first] = requests;
+  if (requests.length === 1 && first !== undefined) return `${first.request.task}[${first.request.id}]`;
+  return `a batch of ${String(requests.length)} calls`;
+}
+
+function rejectionOf(signal: AbortSignal | undefined, until: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal?.aborted === true) reject(signal.reason as Error);
+    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true, signal: until });
+  });
+}

@@ -1,0 +1,80 @@
+import type { Binding, Exchange, Queue, Route, Topology } from "../routing/topology.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { UnknownQueueError } from "./errors.ts";
+
+/** A queue with the exchange and key that reach it. Celery: `kombu.Queue`. */
+export interface QueueEntry {
+  readonly queue: Queue;
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+  readonly bindings: readonly Binding[];
+}
+
+/** The queues of an app: the declared ones, the default one, and those made when first named. Celery: `celery/app/amqp.py:Queues`. */
+export class QueueTable {
+  readonly #entries = new Map<string, QueueEntry>();
+  readonly #createMissing: boolean;
+  readonly defaultQueue: string;
+
+  constructor(config: ResolvedConfig) {
+    this.#createMissing = config.taskCreateMissingQueues;
+    this.defaultQueue = config.taskDefaultQueue;
+    for (const { name, exchange, exchangeType, routingKey, bindings, expiresMs } of config.taskQueues) {
+      this.#entries.set(name, {
+        queue: { name, ...(expiresMs === undefined ? {} : { expiresMs }) },
+        exchange: { name: exchange, type: exchangeType },
+        routingKey,
+        bindings: [{ exchange, queue: name, routingKey }, ...bindings.map((more) => ({ ...more, queue: name }))],
+      });
+    }
+    if (!this.#entries.has(this.defaultQueue)) {
+      const { taskDefaultExchange: exchange, taskDefaultExchangeType: type, taskDefaultRoutingKey } = config;
+      this.#entries.set(this.defaultQueue, simpleEntry(this.defaultQueue, { name: exchange, type }, taskDefaultRoutingKey));
+    }
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Names of the queues known so far. */
+  names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** The queue of this name; made when missing, with a direct exchange of its own name, if the app allows that. */
+  get(name: string): QueueEntry {
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    if (!this.#createMissing) throw new UnknownQueueError(name, this.names());
+    const entry = simpleEntry(name, { name, type: "direct" }, name);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  /** The declared exchange of this name. */
+  exchange(name: string): Exchange | undefined {
+    for (const { exchange } of this.#entries.values()) if (exchange.name === name) return exchange;
+    return undefined;
+  }
+
+  topologyOf(names: readonly string[]): Topology {
+    const entries = names.map((name) => this.get(name));
+    return {
+      exchanges: entries.map(({ exchange }) => exchange).filter(({ name }) => name !== ""),
+      queues: entries.map(({ queue }) => queue),
+      bindings: entries.flatMap(({ bindings }) => bindings).filter(({ exchange }) => exchange !== ""),
+    };
+  }
+}
+
+/** Where to publish for a queue: past a direct exchange, straight to the queue. Celery: `celery/app/amqp.py:send_task_message`. */
+export function routeTo(entry: QueueEntry, routingKey: string | undefined): Route {
+  const { queue, exchange } = entry;
+  if (exchange.type === "direct" && routingKey === undefined) return { exchange: "", routingKey: queue.name };
+  return { exchange: exchange.name, routingKey: routingKey ?? entry.routingKey };
+}
+
+function simpleEntry(name: string, exchange: Exchange, routingKey: string): QueueEntry {
+  return { queue: { name }, exchange, routingKey, bindings: [{ exchange: exchange.name, queue: name, routingKey }] };
+}

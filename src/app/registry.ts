@@ -1,0 +1,27 @@
+import type { TaskDefinition } from "./define-task.ts";
+import { TaskDefinitionError } from "./errors.ts";
+
+/** Task name → definition. A body replaces a stub of the same name; two bodies are a mistake. */
+export class TaskRegistry {
+  readonly #definitions = new Map<string, TaskDefinition>();
+
+  add(definition: TaskDefinition): void {
+    const existing = this.#definitions.get(definition.name);
+    if (existing?.body !== undefined && definition.body !== undefined) {
+      throw new TaskDefinitionError(`Task "${definition.name}" is defined twice. Give one of the two another name.`);
+    }
+    if (existing?.body !== undefined) return;
+    this.#definitions.set(definition.name, definition);
+  }
+
+  get(name: string): TaskDefinition | undefined {
+    return this.#definitions.get(name);
+  }
+
+  /** Names of the tasks that can run here, sorted. */
+  runnable(): readonly string[] {
+    const names: string[] = [];
+    for (const { name, body } of this.#definitions.values()) if (body !== undefined) names.push(name);
+    return names.sort();
+  }
+}

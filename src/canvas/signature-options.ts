@@ -1,0 +1,79 @@
+import type { SendOptions } from "../app/send-options.ts";
+import type { SignatureDict } from "../message/task-request.ts";
+import { listOf, Signature } from "./signature.ts";
+
+/** One option in both worlds: ours, and Celery's name with its unit. Source: `celery/app/task.py:Task.apply_async`. */
+interface WireOption {
+  readonly ours: keyof SendOptions;
+  readonly theirs: string;
+  readonly toWire: (value: never) => unknown;
+  readonly fromWire: (value: unknown) => unknown;
+}
+
+const text = (value: unknown): unknown => (typeof value === "string" ? value : undefined);
+const number = (value: unknown): unknown => (typeof value === "number" ? value : undefined);
+const flag = (value: unknown): unknown => (typeof value === "boolean" ? value : undefined);
+const mapping = (value: unknown): unknown => (typeof value === "object" && value !== null ? value : undefined);
+const seconds = (value: number): number => value / 1000;
+const milliseconds = (value: unknown): unknown => (typeof value === "number" ? value * 1000 : undefined);
+const same = (value: never): unknown => value;
+
+function moment(value: unknown): Date | undefined {
+  if (value instanceof Date) return value;
+  if (typeof value !== "string") return undefined;
+  const date = new Date(value);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+const OPTIONS: readonly WireOption[] = [
+  { ours: "taskId", theirs: "task_id", toWire: same, fromWire: text },
+  { ours: "queue", theirs: "queue", toWire: same, fromWire: text },
+  { ours: "exchange", theirs: "exchange", toWire: same, fromWire: text },
+  { ours: "routingKey", theirs: "routing_key", toWire: same, fromWire: text },
+  { ours: "priority", theirs: "priority", toWire: same, fromWire: number },
+  { ours: "countdownMs", theirs: "countdown", toWire: seconds, fromWire: milliseconds },
+  { ours: "eta", theirs: "eta", toWire: (eta: Date) => eta.toISOString(), fromWire: moment },
+  {
+    ours: "expires",
+    theirs: "expires",
+    toWire: (expires: Date | number) => (typeof expires === "number" ? seconds(expires) : expires.toISOString()),
+    fromWire: (value) => milliseconds(value) ?? moment(value),
+  },
+  { ours: "retries", theirs: "retries", toWire: same, fromWire: number },
+  { ours: "softTimeLimitMs", theirs: "soft_time_limit", toWire: seconds, fromWire: milliseconds },
+  { ours: "timeLimitMs", theirs: "time_limit", toWire: seconds, fromWire: milliseconds },
+  { ours: "ignoreResult", theirs: "ignore_result", toWire: same, fromWire: flag },
+  { ours: "shadow", theirs: "shadow", toWire: same, fromWire: text },
+  { ours: "replyTo", theirs: "reply_to", toWire: same, fromWire: text },
+  { ours: "headers", theirs: "headers", toWire: same, fromWire: mapping },
+  { ours: "link", theirs: "link", toWire: dictsOf, fromWire: signaturesOf },
+  { ours: "linkError", theirs: "link_error", toWire: dictsOf, fromWire: signaturesOf },
+];
+
+/** Options as Celery's signatures carry them. What concerns only the act of publishing stays behind. */
+export function optionsToWire(options: SendOptions): Record<string, unknown> {
+  const wire: Record<string, unknown> = {};
+  for (const { ours, theirs, toWire } of OPTIONS) {
+    const value = options[ours];
+    if (value !== undefined) wire[theirs] = toWire(value as never);
+  }
+  return wire;
+}
+
+export function optionsFromWire(wire: Readonly<Record<string, unknown>>): SendOptions {
+  const options: Record<string, unknown> = {};
+  for (const { ours, theirs, fromWire } of OPTIONS) {
+    const value = fromWire(wire[theirs]);
+    if (value !== undefined) options[ours] = value;
+  }
+  return options;
+}
+
+function dictsOf(signatures: Signature | readonly Signature[]): readonly SignatureDict[] {
+  return listOf(signatures).map((signature) => signature.toDict());
+}
+
+function signaturesOf(value: unknown): readonly Signature[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  return (value as SignatureDict[]).map((dict) => Signature.fromDict(dict));
+}

@@ -1,0 +1,59 @@
+import type { SendOptions } from "../app/send-options.ts";
+import type { SignatureDict } from "../message/task-request.ts";
+import { optionsFromWire, optionsToWire } from "./signature-options.ts";
+
+declare const resultType: unique symbol;
+
+/** A task call that is not sent yet. Immutable: `set` gives another. Celery: `celery/canvas.py:Signature`. */
+export class Signature<Result = unknown> {
+  /** Only for the type checker: what the call's result resolves to. */
+  declare readonly [resultType]: Result;
+  readonly task: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly options: SendOptions;
+  /** Whether the result of the task before is kept from it. */
+  readonly immutable: boolean;
+
+  constructor(call: {
+    readonly task: string;
+    readonly args?: readonly unknown[];
+    readonly kwargs?: Readonly<Record<string, unknown>>;
+    readonly options?: SendOptions;
+    readonly immutable?: boolean;
+  }) {
+    this.task = call.task;
+    this.args = call.args ?? [];
+    this.kwargs = call.kwargs ?? {};
+    this.options = call.options ?? {};
+    this.immutable = call.immutable ?? false;
+  }
+
+  /** The same call with more options. */
+  set(options: SendOptions): Signature<Result> {
+    return new Signature({ ...this, options: { ...this.options, ...options } });
+  }
+
+  /** Celery's JSON form. Source: `celery/canvas.py:Signature.__init__`. */
+  toDict(): SignatureDict {
+    const { task, args, kwargs, immutable } = this;
+    return { task, args, kwargs, options: optionsToWire(this.options), subtask_type: null, immutable };
+  }
+
+  /** The call that a message carries along. Unknown options are left out: they are another version's. */
+  static fromDict(dict: SignatureDict): Signature {
+    return new Signature({
+      task: dict.task,
+      args: dict.args,
+      kwargs: dict.kwargs,
+      options: optionsFromWire(dict.options),
+      immutable: dict.immutable,
+    });
+  }
+}
+
+/** One or several, as a list. */
+export function listOf(signatures: Signature | readonly Signature[] | undefined): readonly Signature[] {
+  if (signatures === undefined) return [];
+  return signatures instanceof Signature ? [signatures] : signatures;
+}

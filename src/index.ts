@@ -1,0 +1,45 @@
+export { Celeriac, type AppSurroundings } from "./app/celeriac.ts";
+export type { CeleriacConfig, ResolvedConfig } from "./app/config.ts";
+export { ConfigError } from "./app/config-error.ts";
+export {
+  AppClosedError,
+  InvalidArgumentsError,
+  InvalidSendOptionsError,
+  MissingDriverError,
+  PublishTimeoutError,
+  TaskDefinitionError,
+  TaskImportError,
+  UnknownQueueError,
+} from "./app/errors.ts";
+export type { Resource } from "./app/resource.ts";
+export type { ErrorMatcher, RetryPolicy } from "./app/retry-policy.ts";
+export { RevocationUnsupportedError } from "./app/revoke.ts";
+export type { PublishRetryPolicy, SendOptions } from "./app/send-options.ts";
+export {
+  AbandonedRunError,
+  Ignore,
+  MaxRetriesExceededError,
+  Reject,
+  Retry,
+  SoftTimeLimitExceededError,
+  type RetryOptions,
+} from "./app/steering.ts";
+export { currentTask, type TaskContext } from "./app/task-context.ts";
+export type { ArgumentSpec, TaskOptions } from "./app/task-options.ts";
+export type { Call, KeywordTask, Task } from "./app/task.ts";
+export type { Adapter } from "./adapters/adapter.ts";
+export { ResultBackendUnavailableError } from "./backend/errors.ts";
+export type { TaskMeta, TaskState } from "./backend/task-meta.ts";
+export {
+  BrokerUnavailableError,
+  DeliveryLostError,
+  TopologyMismatchError,
+  UnroutableError,
+} from "./broker/errors.ts";
+export { Signature } from "./canvas/signature.ts";
+export { EncodeError, UnreadableMessageError } from "./message/errors.ts";
+export { Decimal, PlainDate, PlainDateTime, PlainTime, Uuid } from "./message/python-values.ts";
+export { AsyncResult, type GetOptions } from "./result/async-result.ts";
+export { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./result/errors.ts";
+export { CeleriacError } from "./util/errors.ts";
+export type { LogFields, Logger } from "./util/logger.ts";

@@ -1,0 +1,50 @@
+import type { RoutedRequest } from "../app/producer.ts";
+import { Signature } from "../canvas/signature.ts";
+import { decodeJson, type EncodedJson } from "../message/json.ts";
+import type { FollowUps, SignatureDict, TaskRequest } from "../message/task-request.ts";
+import type { WorkerParts } from "./parts.ts";
+
+/** What a task's follow-ups ask for that this worker cannot send; undefined when it can send them all. */
+export function unsupportedFollowUp({ callbacks, errbacks, chain, chord }: FollowUps): string | undefined {
+  if (chord !== null) return "it is a member of a chord";
+  const composite = [...callbacks, ...errbacks, ...chain].find((dict) => dict.subtask_type !== null);
+  return composite === undefined ? undefined : `it is followed by a ${String(composite.subtask_type)}`;
+}
+
+/** Callbacks, then the next step of the chain, each with the result. Celery: `celery/app/trace.py:_dispatch_callbacks_and_chain`. */
+export async function followUpsOfSuccess(
+  request: TaskRequest,
+  value: EncodedJson,
+  { producer }: WorkerParts,
+): Promise<readonly RoutedRequest[]> {
+  const { callbacks, chain } = request.followUps;
+  if (callbacks.length === 0 && chain.length === 0) return [];
+  const result = decodeJson(value.text);
+  const parent = { id: request.id, rootId: request.rootId };
+  const calls = callbacks.map((dict) => withResult(dict, result));
+  const next = chain.at(-1);
+  return [
+    ...(await producer.prepare(calls, { parent })),
+    ...(next === undefined ? [] : await producer.prepare([withResult(next, result)], { parent, chain: chain.slice(0, -1) })),
+  ];
+}
+
+/** Errbacks, each with the failed task's id. Celery: `celery/backends/base.py:_call_task_errbacks`. */
+export function followUpsOfFailure(request: TaskRequest, { producer }: WorkerParts): Promise<readonly RoutedRequest[]> {
+  const calls = request.followUps.errbacks.map((dict) => withFirst(Signature.fromDict(dict), request.id));
+  return producer.prepare(calls, { parent: { id: request.id, rootId: request.rootId } });
+}
+
+/** Ids of the chain's later steps, which will now never run. Celery: `celery/backends/base.py:mark_as_failure`. */
+export function stepsThatNeverRun({ followUps }: TaskRequest): readonly string[] {
+  return followUps.chain.map((dict) => dict.options["task_id"]).filter((id) => typeof id === "string");
+}
+
+function withResult(dict: SignatureDict, result: unknown): Signature {
+  const signature = Signature.fromDict(dict);
+  return signature.immutable ? signature : withFirst(signature, result);
+}
+
+function withFirst(signature: Signature, first: unknown): Signature {
+  return new Signature({ ...signature, args: [first, ...signature.args] });
+}

@@ -1,0 +1,2 @@
+export { Worker, type WorkerState } from "./worker.ts";
+export type { StopOptions, WorkerOptions } from "./options.ts";

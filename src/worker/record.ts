@@ -1,0 +1,61 @@
+import { failureDocument, type Failure } from "../backend/failure.ts";
+import type { TaskMeta } from "../backend/task-meta.ts";
+import type { EncodedJson } from "../message/json.ts";
+import type { TaskRequest } from "../message/task-request.ts";
+import type { SentChild } from "../pool/pool.ts";
+import type { WorkerParts } from "./parts.ts";
+
+/** Makes the result documents of one task. */
+export class TaskRecord {
+  readonly #request: TaskRequest;
+  readonly #queue: string;
+  readonly #parts: WorkerParts;
+
+  constructor(request: TaskRequest, queue: string, parts: WorkerParts) {
+    this.#request = request;
+    this.#queue = queue;
+    this.#parts = parts;
+  }
+
+  started(): TaskMeta {
+    return { ...this.#base(), state: "STARTED", result: { pid: process.pid, hostname: this.#parts.hostname } };
+  }
+
+  progress(value: EncodedJson): TaskMeta {
+    return { ...this.#base(), state: "PROGRESS", result: value };
+  }
+
+  succeeded(value: EncodedJson, children: readonly SentChild[]): TaskMeta {
+    return { ...this.#base(), state: "SUCCESS", result: value, doneAt: this.#now(), children: children.map(resultTuple) };
+  }
+
+  failed(failure: Failure, children: readonly SentChild[] = []): TaskMeta {
+    const ended = { doneAt: this.#now(), children: children.map(resultTuple) };
+    return { ...this.#base(), state: "FAILURE", ...failureFields(failure), ...ended };
+  }
+
+  retried(failure: Failure): TaskMeta {
+    return { ...this.#base(), state: "RETRY", ...failureFields(failure) };
+  }
+
+  #base(): Pick<TaskMeta, "taskId" | "parentId" | "groupId" | "traceback" | "doneAt" | "children" | "extended"> {
+    const { id: taskId, parentId, groupId } = this.#request;
+    const base = { taskId, parentId, groupId, traceback: null, doneAt: null, children: [] };
+    if (!this.#parts.config.resultExtended) return base;
+    const { task: name, args, kwargs, retries } = this.#request;
+    return { ...base, extended: { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#queue } };
+  }
+
+  #now(): Date {
+    return new Date(this.#parts.clock.now());
+  }
+}
+
+function failureFields(failure: Failure): Pick<TaskMeta, "result" | "traceback"> {
+  return { result: failureDocument(failure), traceback: failure.traceback };
+}
+
+/** Source: `celery/result.py:AsyncResult.as_tuple`. */
+function resultTuple({ id, parentId }: SentChild): unknown {
+  return [[id, parentId], null];
+}

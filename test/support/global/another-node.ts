@@ -1,0 +1,1 @@
+export { provideAnotherNode as setup } from "../another-node.ts";

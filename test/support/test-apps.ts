@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Celeriac, type CeleriacConfig } from "celeriac";
+import { memory } from "celeriac/memory";
+import { sqlite } from "celeriac/sqlite";
+import { Worker, type WorkerOptions } from "celeriac/worker";
+import type { Adapter } from "../../src/adapters/adapter.ts";
+import { recordingLogger, type RecordedLine } from "./recording-logger.ts";
+
+/** Where a test's app keeps its messages and results. */
+export interface TestBed extends AsyncDisposable {
+  /** An app of its own on the shared broker and backend, as another process would have. */
+  app(config?: CeleriacConfig): Celeriac;
+  /** A started worker; stopped with the bed. */
+  worker(app: Celeriac, options?: WorkerOptions): Promise<Worker>;
+  /** What was logged by all apps and workers. */
+  readonly log: readonly RecordedLine[];
+}
+
+export type TestBedName = "memory" | "sqlite";
+export const TEST_BEDS: readonly TestBedName[] = ["memory", "sqlite"];
+
+export async function openTestBed(name: TestBedName): Promise<TestBed> {
+  const directory = await mkdtemp(join(tmpdir(), "celeriac-test-"));
+  const adapter: Adapter = name === "memory" ? memory() : sqlite({ path: join(directory, "test.db") });
+  const workers: Worker[] = [];
+  const apps: Celeriac[] = [];
+  const { log, lines } = recordingLogger();
+  return {
+    log: lines,
+    app: (config = {}) => {
+      const app = new Celeriac({ broker: adapter, resultBackend: adapter, ...config }, { env: {}, log });
+      apps.push(app);
+      return app;
+    },
+    worker: async (app, options = {}) => {
+      const worker = new Worker(app, options);
+      workers.push(worker);
+      await worker.start();
+      return worker;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const worker of workers) await worker.stop({ graceMs: 0 });
+      for (const app of apps) await app.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

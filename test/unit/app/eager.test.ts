@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { Celeriac, TaskFailedError, type CeleriacConfig } from "celeriac";
+
+/** An app that sends nothing: its broker could not be reached. */
+const eagerApp = (config: CeleriacConfig = {}) =>
+  new Celeriac({ broker: "sqlite:/nowhere/at/all.db", taskAlwaysEager: true, ...config }, { env: {} });
+
+describe("an eager app", () => {
+  it("runs a call here and now, and gives its result", async () => {
+    const app = eagerApp();
+    const add = app.task("add", { params: ["x", "y"] }, (x: number, y: number) => x + y);
+    const result = await add.delay(1, 2);
+    expect(await result.get()).toBe(3);
+    expect(await result.state()).toBe("SUCCESS");
+    expect(await app.result(result.id).get()).toBe(3);
+  });
+
+  it("gives a failure through the result, or at once when told to", async () => {
+    const failing = (app: Celeriac) =>
+      app.task("fail", () => {
+        throw new RangeError("no");
+      });
+    await expect((await failing(eagerApp()).delay()).get()).rejects.toMatchObject({ remoteType: "RangeError" });
+    await expect(failing(eagerApp({ taskEagerPropagates: true })).delay()).rejects.toBeInstanceOf(TaskFailedError);
+  });
+
+  it("retries without waiting, until no retry is left", async () => {
+    const app = eagerApp();
+    const flaky = app.task("flaky", { bind: true }, (ctx, times: number) => {
+      if (ctx.retries < times) throw ctx.retry({ error: new Error("not yet") });
+      return ctx.retries;
+    });
+    expect(await (await flaky.delay(2)).get()).toBe(2);
+    await expect((await flaky.delay(9)).get()).rejects.toThrow("not yet");
+  });
+
+  it("fails for arguments and results that could not cross the wire", async () => {
+    const app = eagerApp();
+    const take = app.task("take", (value: unknown) => typeof value);
+    const give = app.task("give", () => new Map([[1, 2]]));
+    await expect(take.delay(() => 1)).rejects.toThrow("args[0]");
+    await expect((await give.delay()).get()).rejects.toThrow("result");
+  });
+
+  it("hands a task what the wire would: its own copy, dates as dates", async () => {
+    const app = eagerApp();
+    const when = new Date("2026-01-02T03:04:05.678Z");
+    const argument = { list: [1], when };
+    const take = app.task("take", (value: { list: number[]; when: Date }) => {
+      value.list.push(2);
+      return [value.list, value.when];
+    });
+    expect(await (await take.delay(argument)).get()).toEqual([[1, 2], when]);
+    expect(argument.list).toEqual([1]);
+  });
+});
+
+describe("apply", () => {
+  it("runs one call here though the app is not eager", async () => {
+    const app = new Celeriac({ broker: "sqlite:/nowhere/at/all.db" }, { env: {} });
+    const add = app.task("add", { params: ["x", "y"] }, (x: number, y: number) => x + y);
+    expect(await (await add.apply({ args: [1], kwargs: { y: 2 } })).get()).toBe(3);
+  });
+});

@@ -1,0 +1,355 @@
+import { describe, expect, it } from "vitest";
+import { lackingSetting, spellingsOf } from "../../../src/app/celery-settings.ts";
+import { ConfigError } from "../../../src/app/config-error.ts";
+import { explainConfig } from "../../../src/app/explain-config.ts";
+import type { ExplainedSetting } from "../../../src/app/explain-config.ts";
+import { resolveConfig } from "../../../src/app/resolve-config.ts";
+import type { ConfigInCode, ConfigLayers } from "../../../src/app/resolve-config.ts";
+import { SETTINGS } from "../../../src/app/settings.ts";
+import type { ResolvedConfig } from "../../../src/app/config.ts";
+
+function inCode(code: object): ResolvedConfig {
+  return resolveConfig({ code: code as ConfigInCode }).config;
+}
+
+function inEnvironment(environment: Record<string, string>): ResolvedConfig {
+  return resolveConfig({ environment }).config;
+}
+
+function explained(layers: ConfigLayers, key: string): ExplainedSetting | undefined {
+  return explainConfig(resolveConfig(layers)).find((row) => row.key === key);
+}
+
+describe("the spellings of one configuration (S1-19)", () => {
+  const effective = inCode({
+    broker: "redis://h/1",
+    resultBackend: "redis://h/2",
+    taskDefaultQueue: "main",
+    taskDefaultExchangeType: "topic",
+    taskQueues: ["main", { name: "feeds", exchange: "x", exchangeType: "topic", routingKey: "feed.#" }],
+    taskRoutes: { "feed.*": { queue: "feeds" } },
+    taskCompression: "gzip",
+    resultExpires: 3600,
+    taskIgnoreResult: true,
+    taskTimeLimit: 60,
+    taskPublishRetryPolicy: { maxRetries: 5, intervalMax: 2 },
+    workerConcurrency: 4,
+    acceptContent: ["json"],
+    include: ["tasks/*.ts"],
+  });
+
+  it("is the same under Celery's new names", () => {
+    const config = inCode({
+      broker_url: "redis://h/1",
+      result_backend: "redis://h/2",
+      task_default_queue: "main",
+      task_default_exchange_type: "topic",
+      task_queues: ["main", { name: "feeds", exchange: "x", exchange_type: "topic", routing_key: "feed.#" }],
+      task_routes: { "feed.*": { queue: "feeds" } },
+      task_compression: "gzip",
+      result_expires: 3600,
+      task_ignore_result: true,
+      task_time_limit: 60,
+      task_publish_retry_policy: { max_retries: 5, interval_max: 2 },
+      worker_concurrency: 4,
+      accept_content: ["application/json"],
+      include: ["tasks/*.ts"],
+    });
+    expect(config).toEqual(effective);
+  });
+
+  it("is the same under Celery's old names", () => {
+    const config = inCode({
+      BROKER_URL: "redis://h/1",
+      CELERY_RESULT_BACKEND: "redis://h/2",
+      CELERY_DEFAULT_QUEUE: "main",
+      CELERY_DEFAULT_EXCHANGE_TYPE: "topic",
+      CELERY_QUEUES: { main: {}, feeds: { exchange: "x", exchange_type: "topic", binding_key: "feed.#" } },
+      CELERY_ROUTES: { "feed.*": { queue: "feeds" } },
+      CELERY_MESSAGE_COMPRESSION: "gzip",
+      CELERY_TASK_RESULT_EXPIRES: 3600,
+      CELERY_IGNORE_RESULT: true,
+      CELERYD_TASK_TIME_LIMIT: 60,
+      CELERY_TASK_PUBLISH_RETRY_POLICY: { max_retries: 5, interval_max: 2 },
+      CELERYD_CONCURRENCY: 4,
+      CELERY_ACCEPT_CONTENT: ["json"],
+      CELERY_INCLUDE: ["tasks/*.ts"],
+    });
+    expect(config).toEqual(effective);
+  });
+
+  it("is the same from the environment, under either prefix", () => {
+    const variables = {
+      BROKER_URL: "redis://h/1",
+      RESULT_BACKEND: "redis://h/2",
+      TASK_DEFAULT_QUEUE: "main",
+      TASK_DEFAULT_EXCHANGE_TYPE: "topic",
+      TASK_QUEUES: '["main", {"name": "feeds", "exchange": "x", "exchangeType": "topic", "routingKey": "feed.#"}]',
+      TASK_ROUTES: '{"feed.*": {"queue": "feeds"}}',
+      TASK_COMPRESSION: "gzip",
+      RESULT_EXPIRES: "3600",
+      TASK_IGNORE_RESULT: "true",
+      TASK_TIME_LIMIT: "60",
+      TASK_PUBLISH_RETRY_POLICY: '{"max_retries": 5, "interval_max": 2}',
+      WORKER_CONCURRENCY: "4",
+      ACCEPT_CONTENT: "json",
+      INCLUDE: "tasks/*.ts",
+    };
+    for (const prefix of ["CELERY_", "CELERIAC_"]) {
+      const environment = Object.fromEntries(Object.entries(variables).map(([name, value]) => [prefix + name, value]));
+      expect(inEnvironment(environment)).toEqual(effective);
+    }
+  });
+
+  it("gives every option names of its own", () => {
+    const owners = new Map<string, string>();
+    for (const [key, { celeryName }] of Object.entries<{ celeryName?: string }>(SETTINGS)) {
+      for (const name of spellingsOf(celeryName ?? key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))) {
+        expect([name, owners.get(name) ?? key]).toEqual([name, key]);
+        expect([name, lackingSetting(name)]).toEqual([name, undefined]);
+        owners.set(name, key);
+      }
+    }
+  });
+});
+
+describe("what takes effect", () => {
+  it("is Celery's default where nothing is said", () => {
+    expect(resolveConfig().config).toMatchObject({
+      taskDefaultQueue: "celery",
+      taskDefaultExchange: "celery",
+      taskDefaultRoutingKey: "celery",
+      taskDefaultExchangeType: "direct",
+      resultBackend: undefined,
+      resultExpires: 86_400,
+      taskMaxRetries: 3,
+      taskDefaultRetryDelay: 180,
+      taskTimeLimit: undefined,
+      taskPublishRetryPolicy: { maxRetries: 3, intervalStartMs: 0, intervalStepMs: 200, intervalMaxMs: 1000 },
+    });
+  });
+
+  it("is the command line's before the environment's before the code's (S2-36)", () => {
+    const code = { workerConcurrency: 1, taskDefaultQueue: "code", resultExpires: 1 };
+    const environment = { CELERY_WORKER_CONCURRENCY: "2", CELERY_TASK_DEFAULT_QUEUE: "environment" };
+    const { config, sources } = resolveConfig({ code, environment, commandLine: { workerConcurrency: "3" } });
+    expect(config).toMatchObject({ workerConcurrency: 3, taskDefaultQueue: "environment", resultExpires: 1 });
+    expect(sources.get("workerConcurrency")).toEqual({
+      source: "command line",
+      name: "--concurrency",
+      overrides: [
+        { source: "environment", name: "CELERY_WORKER_CONCURRENCY" },
+        { source: "code", name: "workerConcurrency" },
+      ],
+    });
+    expect(sources.get("taskTrackStarted")).toEqual({ source: "default", name: "taskTrackStarted", overrides: [] });
+  });
+
+  it("is a number, a truth or a list where the environment has text (S2-35)", () => {
+    const config = inEnvironment({
+      CELERY_WORKER_CONCURRENCY: "7",
+      CELERY_RESULT_EXPIRES: "1.5",
+      CELERY_TASK_TIME_LIMIT: "2m",
+      CELERY_WORKER_LOGLEVEL: "WARNING",
+      CELERY_TASK_TRACK_STARTED: "yes",
+      CELERY_TASK_PUBLISH_RETRY: "0",
+      CELERY_TASK_QUEUES: "a, b",
+      CELERY_TASK_MAX_RETRIES: "none",
+      CELERIAC_WORKER_SHUTDOWN_GRACE_MS: "5s",
+    });
+    expect(config).toMatchObject({
+      workerConcurrency: 7,
+      resultExpires: 1.5,
+      taskTimeLimit: 120,
+      workerLogLevel: "warn",
+      taskTrackStarted: true,
+      taskPublishRetry: false,
+      taskMaxRetries: null,
+      workerShutdownGraceMs: 5_000,
+    });
+    expect(config.taskQueues.map(({ name }) => name)).toEqual(["a", "b"]);
+  });
+
+  it("takes CELERY_RESULT_BACKEND_URL for CELERY_RESULT_BACKEND, also beside it when both say the same (S2-03)", () => {
+    expect(inEnvironment({ CELERY_RESULT_BACKEND_URL: "sqlite:r.db" }).resultBackend).toBe("sqlite:r.db");
+    const both = { CELERY_RESULT_BACKEND_URL: "sqlite:r.db", CELERY_RESULT_BACKEND: "sqlite:r.db" };
+    expect(inEnvironment(both).resultBackend).toBe("sqlite:r.db");
+    expect(() => inEnvironment({ ...both, CELERY_RESULT_BACKEND: "sqlite:other.db" })).toThrow(
+      "given twice in the environment",
+    );
+  });
+
+  it("ignores empty variables and those of others", () => {
+    expect(
+      inEnvironment({
+        CELERY_BROKER_URL: "",
+        CELERY_APP: "proj",
+        CELERYD_NODES: "2",
+        CELERIAC_BENCH_SCALE: "1",
+        HOME: "/",
+      }),
+    ).toEqual(resolveConfig().config);
+  });
+
+  it("takes adapters as they are", () => {
+    const adapter = { url: "memory:" };
+    expect(inCode({ broker: adapter }).broker).toBe(adapter);
+  });
+
+  it("is frozen, and independent of what it was made from", () => {
+    const queues = ["a"];
+    const config = inCode({ taskQueues: queues, requiredEnv: { worker: ["X"] } });
+    queues.push("b");
+    expect(config.taskQueues).toHaveLength(1);
+    expect(
+      Object.isFrozen(config) && Object.isFrozen(config.taskQueues[0]) && Object.isFrozen(config.requiredEnv.worker),
+    ).toBe(true);
+  });
+
+  it("completes queues from the defaults", () => {
+    const config = inCode({
+      taskDefaultExchange: "tasks",
+      taskDefaultExchangeType: "topic",
+      taskDefaultRoutingKey: "task.default",
+      taskQueues: [
+        "bare",
+        { name: "feeds", routingKey: "feed.#", expiresMs: 60_000 },
+        { name: "d", exchange: "x", exchangeType: "direct" },
+      ],
+    });
+    expect(config.taskQueues).toEqual([
+      {
+        name: "bare",
+        exchange: "tasks",
+        exchangeType: "topic",
+        routingKey: "task.default",
+        bindings: [],
+        expiresMs: undefined,
+      },
+      {
+        name: "feeds",
+        exchange: "tasks",
+        exchangeType: "topic",
+        routingKey: "feed.#",
+        bindings: [],
+        expiresMs: 60_000,
+      },
+      { name: "d", exchange: "x", exchangeType: "direct", routingKey: "d", bindings: [], expiresMs: undefined },
+    ]);
+  });
+});
+
+describe("what is refused", () => {
+  it.each<[string, object]>([
+    ['The option "taskDefualtQueue" is unknown; did you mean "taskDefaultQueue"?', { taskDefualtQueue: "x" }],
+    ['The option "CELERY_DEFAULT_QUEU" is unknown; did you mean "CELERY_DEFAULT_QUEUE"?', { CELERY_DEFAULT_QUEU: "x" }],
+    ['The option "colour" is unknown.', { colour: "blue" }],
+    ['The option "__proto__" is unknown.', JSON.parse('{"__proto__": 1}') as object],
+    ["Celeriac does not have Celery's setting task_acks_late: tasks are always acknowledged", { task_acks_late: true }],
+    [
+      "Celeriac does not have Celery's setting CELERYD_PREFETCH_MULTIPLIER (worker_prefetch_multiplier)",
+      { CELERYD_PREFETCH_MULTIPLIER: 1 },
+    ],
+    ["Celeriac does not have Celery's setting CELERY_TIMEZONE (timezone)", { CELERY_TIMEZONE: "UTC" }],
+    ["Celeriac does not have Celery's setting workerSendTaskEvents", { workerSendTaskEvents: true }],
+    [
+      "taskDefaultQueue and CELERY_DEFAULT_QUEUE are the same option",
+      { taskDefaultQueue: "a", CELERY_DEFAULT_QUEUE: "b" },
+    ],
+    ['workerConcurrency: expected a whole number of at least 1; got "4"', { workerConcurrency: "4" }],
+    ["workerConcurrency: expected a whole number of at least 1; got 0", { workerConcurrency: 0 }],
+    ["worker_concurrency: expected a whole number of at least 1; got 1.5", { worker_concurrency: 1.5 }],
+    ["every record expires", { resultExpires: 0 }],
+    ["every record expires", { result_expires: null }],
+    ["taskTimeLimit: expected", { taskTimeLimit: -1 }],
+    ["taskTimeLimit: expected", { taskTimeLimit: NaN }],
+    [
+      "taskSoftTimeLimit (5 s) must not be longer than taskTimeLimit (2 s)",
+      { taskSoftTimeLimit: 5, taskTimeLimit: "2s" },
+    ],
+    ['workerPool: expected one of "inline"; got "prefork"', { workerPool: "prefork" }],
+    ['taskRoutes: taskRoutes["feed.*"] has an unknown key "queu"', { taskRoutes: { "feed.*": { queu: "x" } } }],
+    ['unknown key "exchnge"; did you mean "exchange"?', { taskQueues: [{ name: "a", exchnge: "x" }] }],
+    ['queue "a" is declared twice', { taskQueues: ["a", { name: "a" }] }],
+    ['acceptContent: expected a list, each one of "json"', { acceptContent: ["pickle"] }],
+    ["broker: expected a URL such as sqlite:celeriac.db", { broker: "localhost" }],
+    ["taskAlwaysEager: expected true or false", { taskAlwaysEager: 1 }],
+    ['unknown key "workers"', { requiredEnv: { workers: ["X"] } }],
+    ['unknown key "intervall_max"', { taskPublishRetryPolicy: { intervall_max: 1 } }],
+  ])("%s", (message, code) => {
+    expect(() => inCode(code)).toThrow(ConfigError);
+    expect(() => inCode(code)).toThrow(message);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    [
+      'CELERY_WORKER_CONCURRENCY: expected a whole number of at least 1; got "four"',
+      { CELERY_WORKER_CONCURRENCY: "four" },
+    ],
+    ['CELERIAC_TASK_TRACK_STARTED: expected true or false; got "perhaps"', { CELERIAC_TASK_TRACK_STARTED: "perhaps" }],
+    ["CELERY_TASK_ROUTES: expected routes", { CELERY_TASK_ROUTES: "{" }],
+    ["CELERY_TASK_QUEUES: expected a list of queues", { CELERY_TASK_QUEUES: "[" }],
+    ['CELERIAC_BROKR_URL is unknown; did you mean "CELERIAC_BROKER_URL"?', { CELERIAC_BROKR_URL: "sqlite:x" }],
+    [
+      "CELERY_BROKER_URL and CELERIAC_BROKER_URL are the same option",
+      { CELERY_BROKER_URL: "sqlite:a", CELERIAC_BROKER_URL: "sqlite:b" },
+    ],
+  ])("in the environment: %s", (message, environment) => {
+    expect(() => inEnvironment(environment)).toThrow(message);
+  });
+
+  it("names the flag of the command line", () => {
+    expect(() => resolveConfig({ commandLine: { workerConcurrency: "x" } })).toThrow(
+      "--concurrency: expected a whole number",
+    );
+  });
+
+  it("shows no secrets (S2-37)", () => {
+    const layers: ConfigLayers[] = [
+      { code: { broker: { password: "geheim" } } as unknown as ConfigInCode },
+      { environment: { CELERY_TASK_QUEUES: '[{"name": "amqp://u:geheim@h", "x": 1}]' } },
+      { environment: { CELERY_BROKER_URL: "//u:geheim@h" } },
+    ];
+    for (const layer of layers) {
+      expect(() => resolveConfig(layer)).toThrow(ConfigError);
+      expect(() => resolveConfig(layer)).not.toThrow("geheim");
+    }
+  });
+});
+
+describe("explainConfig", () => {
+  it("tells every option's value and source", () => {
+    const rows = explainConfig(resolveConfig());
+    expect(rows.map(({ key }) => key)).toEqual(Object.keys(SETTINGS));
+    expect(rows.find(({ key }) => key === "workerConcurrency")).toEqual({
+      key: "workerConcurrency",
+      value: 10,
+      source: "default",
+      overrides: [],
+    });
+  });
+
+  it("tells where the value comes from and what it overrides, without secrets (S2-36, S2-37)", () => {
+    const layers = {
+      code: { broker: "amqp://u:geheim@code" },
+      environment: { CELERY_BROKER_URL: "redis://:p@ss@host/0?token=geheim" },
+    };
+    expect(explained(layers, "broker")).toEqual({
+      key: "broker",
+      value: "redis://:***@host/0?token=***",
+      source: "environment CELERY_BROKER_URL",
+      overrides: ["code broker"],
+    });
+  });
+
+  it("shows what JSON cannot hold", () => {
+    const code = {
+      taskRoutes: [function pick() {}, [[/^a/, "q"]], new Map([[/b/, "r"]])],
+      broker: { url: "redis://:geheim@h" },
+    };
+    const layers = { code: code as unknown as ConfigInCode };
+    expect(explained(layers, "taskRoutes")?.value).toEqual(["[function pick]", [["/^a/", "q"]], [["/b/", "r"]]]);
+    expect(explained(layers, "broker")?.value).toBe("redis://:***@h");
+    expect(explained(layers, "taskTimeLimit")?.value).toBeNull();
+  });
+});
