@@ -9,7 +9,8 @@ const BODY = new TextEncoder().encode("b".repeat(110));
 const META = "m".repeat(230);
 
 const INSERT = "INSERT INTO messages (state, due_at, queue, rank, head, body) VALUES (2, ?, 'celery', 0, ?, ?)";
-const SELECT = "SELECT id, head, body FROM messages WHERE queue = 'celery' AND state IN (2, 3) ORDER BY rank, id LIMIT ?";
+const SELECT =
+  "SELECT id, head, body FROM messages WHERE queue = 'celery' AND state IN (2, 3) ORDER BY rank, id LIMIT ?";
 const CLAIM = "UPDATE messages SET state = 4, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?";
 const RESULT = "INSERT INTO results (task_id, state, expires_at, meta) VALUES (?, 'SUCCESS', ?, ?)";
 const ACK = "DELETE FROM messages WHERE id = ? AND fence = 1 AND state = 4";
@@ -50,7 +51,8 @@ export async function rawDrain(directory: string, count: number, width: number):
         for (const { id } of rows) claim?.run(Date.now() + 20_000, id);
       });
       transaction("FULL", () => {
-        for (const { id } of rows) result?.run(`00000000-0000-0000-0000-${String(id).padStart(12, "0")}`, Date.now(), META);
+        for (const { id } of rows)
+          result?.run(`00000000-0000-0000-0000-${String(id).padStart(12, "0")}`, Date.now(), META);
       });
       transaction("NORMAL", () => {
         for (const { id } of rows) ack?.run(id);

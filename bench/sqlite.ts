@@ -72,7 +72,11 @@ async function drain(directory: string, count: number): Promise<number> {
 /** From the send in this process to the first line of the task in another, over an idle worker; a quantile of many, in milliseconds. */
 async function latency(directory: string, q: number): Promise<number> {
   const child = spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, "idle-worker.ts")], {
-    env: { ...process.env, CELERY_BROKER_URL: `sqlite:${join(directory, "bench.db")}`, CELERY_RESULT_BACKEND: `sqlite:${join(directory, "bench.db")}` },
+    env: {
+      ...process.env,
+      CELERY_BROKER_URL: `sqlite:${join(directory, "bench.db")}`,
+      CELERY_RESULT_BACKEND: `sqlite:${join(directory, "bench.db")}`,
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(child.stdout, "data");
@@ -89,7 +93,10 @@ async function latency(directory: string, q: number): Promise<number> {
   await app.close();
   child.kill("SIGTERM");
   await once(child, "exit");
-  return quantile(samples.sort((a, b) => a - b), q);
+  return quantile(
+    samples.sort((a, b) => a - b),
+    q,
+  );
 }
 
 const sendScenario = (count: number, width: number): Scenario => ({
@@ -117,15 +124,16 @@ export const SQLITE_SCENARIOS: readonly Scenario[] = [
     name: `drain ${String(DRAINED)} with results, ${String(CONCURRENCY)} at once`,
     unit: "per second",
     contenders: [
-      { name: `raw SQLite, ${String(CONCURRENCY)} a transaction`, measure: (directory) => rawDrain(directory, DRAINED, CONCURRENCY) },
+      {
+        name: `raw SQLite, ${String(CONCURRENCY)} a transaction`,
+        measure: (directory) => rawDrain(directory, DRAINED, CONCURRENCY),
+      },
       { name: "Celeriac", measure: (directory) => drain(directory, DRAINED) },
     ],
   },
-  ...([0.5, 0.95, 0.99] as const).map(
-    (q): Scenario => ({
-      name: `idle latency between processes, p${String(q * 100)}`,
-      unit: "ms",
-      contenders: [{ name: "Celeriac", measure: (directory) => latency(directory, q) }],
-    }),
-  ),
+  ...([0.5, 0.95, 0.99] as const).map((q): Scenario => ({
+    name: `idle latency between processes, p${String(q * 100)}`,
+    unit: "ms",
+    contenders: [{ name: "Celeriac", measure: (directory) => latency(directory, q) }],
+  })),
 ];

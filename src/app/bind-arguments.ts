@@ -74,8 +74,13 @@ function namedArguments(task: string, spec: ArgumentSpec, { args, kwargs }: Call
 
 function tooMany(task: string, params: readonly string[], args: readonly unknown[]): InvalidArgumentsError {
   const argument = `args[${String(params.length)}]`;
-  const takes = params.length === 0 ? "only keyword arguments" : `at most ${String(params.length)} (${params.join(", ")})`;
-  return new InvalidArgumentsError(task, argument, `got ${String(args.length)} positional arguments, but takes ${takes}.`);
+  const takes =
+    params.length === 0 ? "only keyword arguments" : `at most ${String(params.length)} (${params.join(", ")})`;
+  return new InvalidArgumentsError(
+    task,
+    argument,
+    `got ${String(args.length)} positional arguments, but takes ${takes}.`,
+  );
 }
 
 function refuseUnknown(task: string, names: readonly string[], params: readonly string[]): void {
@@ -100,7 +105,9 @@ async function validate(
   const result = pending instanceof Promise ? await pending : pending;
   if (result.issues === undefined) return result.value;
   const problems = result.issues.map((issue) => ({ argument: describe(pathOf(issue)), message: issue.message }));
-  const text = problems.map(({ argument, message }) => (argument === "" ? message : `argument "${argument}": ${message}`));
+  const text = problems.map(({ argument, message }) =>
+    argument === "" ? message : `argument "${argument}": ${message}`,
+  );
   throw new InvalidArgumentsError(task, problems[0]?.argument ?? "", text.join("; "));
 }
 

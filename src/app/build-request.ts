@@ -84,9 +84,11 @@ function checkOptions(task: string, options: SendOptions): void {
     throw new InvalidSendOptionsError(`${task}: ${problem}`);
   };
   if (countdownMs !== undefined && eta !== undefined) refuse("give countdownMs or eta, not both.");
-  if (countdownMs !== undefined && !Number.isFinite(countdownMs)) refuse("countdownMs must be a number of milliseconds.");
+  if (countdownMs !== undefined && !Number.isFinite(countdownMs))
+    refuse("countdownMs must be a number of milliseconds.");
   if (eta !== undefined && Number.isNaN(eta.getTime())) refuse("eta is not a valid date.");
-  if (options.expires instanceof Date && Number.isNaN(options.expires.getTime())) refuse("expires is not a valid date.");
+  if (options.expires instanceof Date && Number.isNaN(options.expires.getTime()))
+    refuse("expires is not a valid date.");
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
     refuse(`priority must be a whole number from 0 to 9, not ${String(priority)}.`);
   }

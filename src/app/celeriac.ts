@@ -10,7 +10,7 @@ import type { ResolvedConfig } from "./config.ts";
 import { Connections } from "./connections.ts";
 import type { DefineStub, DefineTask, TaskBody, TaskDefinition } from "./define-task.ts";
 import { EagerRuns } from "./eager.ts";
-import { readEnvironment, type Environment } from "./environment.ts";
+import { checkRequiredEnv, readEnvironment, type Environment } from "./environment.ts";
 import { TaskDefinitionError } from "./errors.ts";
 import { makeTask } from "./make-task.ts";
 import { Producer, type RoutedRequest } from "./producer.ts";
@@ -53,7 +53,10 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   #commandLine: CommandLine = {};
   #parts: Parts | undefined;
 
-  constructor({ name = "celeriac", ...config }: ConfigInCode & { readonly name?: string } = {}, surroundings: AppSurroundings = {}) {
+  constructor(
+    { name = "celeriac", ...config }: ConfigInCode & { readonly name?: string } = {},
+    surroundings: AppSurroundings = {},
+  ) {
     this.name = name;
     this.#code = config;
     this.env = surroundings.env ?? readEnvironment();
@@ -65,7 +68,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   // ── Defining ──
 
   /** Defines a task: `task(name, options?, handler)`. Throws TaskDefinitionError. */
-  readonly task: DefineTask<Resources> = ((
+  readonly task: DefineTask<Resources> = (
     name: string,
     optionsOrHandler: (TaskOptions & ArgumentSpec & { readonly bind?: boolean }) | TaskBody["handler"],
     maybeHandler?: TaskBody["handler"],
@@ -73,19 +76,24 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     const isBare = typeof optionsOrHandler === "function";
     const handler = isBare ? optionsOrHandler : maybeHandler;
     if (typeof handler !== "function") {
-      throw new TaskDefinitionError(`Task "${name}" has no handler. For a task whose body lives elsewhere, use app.stub().`);
+      throw new TaskDefinitionError(
+        `Task "${name}" has no handler. For a task whose body lives elsewhere, use app.stub().`,
+      );
     }
     const { bind = false, ...options } = isBare ? {} : optionsOrHandler;
     return this.#define({ name, options, body: { handler, bind } });
-  }) as DefineTask<Resources>;
+  };
 
   /** A task whose body lives in another process or language: `stub<Handler>(name, options?)`. */
-  readonly stub: DefineStub = ((name: string, options: TaskOptions & ArgumentSpec = {}) =>
-    this.#define({ name, options, body: undefined })) as DefineStub;
+  readonly stub: DefineStub = (name: string, options: TaskOptions & ArgumentSpec = {}) =>
+    this.#define({ name, options, body: undefined });
 
   /** Gives every bound task a `name` of its own run in its context: see `Resource`. */
-  resource<const Name extends string, T>(name: Name, resource: Resource<T>): Celeriac<Resources & { readonly [K in Name]: T }> {
-    this.#resources.set(name, resource as Resource<unknown>);
+  resource<const Name extends string, T>(
+    name: Name,
+    resource: Resource<T>,
+  ): Celeriac<Resources & { readonly [K in Name]: T }> {
+    this.#resources.set(name, resource);
     return this as unknown as Celeriac<Resources & { readonly [K in Name]: T }>;
   }
 
@@ -94,11 +102,14 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   /** Sends a call by name, with or without a definition here. Resolves and rejects as `Task.delay` does. */
   async sendTask<Result = unknown>(
     name: string,
-    call: { readonly args?: readonly unknown[]; readonly kwargs?: Readonly<Record<string, unknown>> } & SendOptions = {},
+    call: {
+      readonly args?: readonly unknown[];
+      readonly kwargs?: Readonly<Record<string, unknown>>;
+    } & SendOptions = {},
   ): Promise<AsyncResult<Result>> {
     const { args = [], kwargs = {}, ...options } = call;
     const [result] = await this.sendBatch([new Signature<Result>({ task: name, args, kwargs, options })], options);
-    return result as AsyncResult<Result>;
+    return result;
   }
 
   /** Sends many calls in one round trip: all or none. */
@@ -107,6 +118,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     options: Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy"> = {},
   ): Promise<{ readonly [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never }> {
     const { producer, eager } = this.#resolved();
+    checkRequiredEnv(this, "producer");
     const requests = await producer.prepare(calls);
     if (this.config.taskAlwaysEager) for (const { request } of requests) await eager.run(request);
     else await producer.publish(requests, options);
@@ -114,7 +126,9 @@ export class Celeriac<Resources extends object = object> implements ResultSource
       currentRun()?.children.push({ id, parentId });
       return this.result(id, parentId);
     });
-    return results as unknown as { [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never };
+    return results as unknown as {
+      [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never;
+    };
   }
 
   /** The result of a call by its id, whoever sent it. */
@@ -143,7 +157,8 @@ export class Celeriac<Resources extends object = object> implements ResultSource
 
   /** Sets what the command line says; it beats the environment and the code. Only before first use. */
   configureFromCommandLine(config: CommandLine): void {
-    if (this.#parts !== undefined) throw new TaskDefinitionError(`The app "${this.name}" is in use already and cannot be configured.`);
+    if (this.#parts !== undefined)
+      throw new TaskDefinitionError(`The app "${this.name}" is in use already and cannot be configured.`);
     this.#commandLine = { ...this.#commandLine, ...config };
   }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/logger.ts";
 import { OnceOpen } from "../util/once-open.ts";
 import { connectAdapter } from "./connect.ts";
+import { ConfigError } from "./config-error.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { AppClosedError } from "./errors.ts";
 
@@ -84,7 +85,8 @@ export class Connections implements AsyncDisposable {
   async #openBroker(): Promise<Broker> {
     const { clock, log } = this.#options;
     const adapter = await this.#brokerAdapter.get();
-    if (adapter.createBroker === undefined) throw new TypeError(`${adapter.url} is no broker.`);
+    if (adapter.createBroker === undefined)
+      throw new ConfigError(`broker is ${adapter.url}, which keeps results but no messages.`);
     const broker = adapter.createBroker({ clock, log });
     return this.#openOrDispose(broker, () => broker.connect());
   }
@@ -93,7 +95,8 @@ export class Connections implements AsyncDisposable {
     const { clock, log, config } = this.#options;
     const adapter = await this.#backendAdapter.get();
     if (adapter === undefined) return undefined;
-    if (adapter.createResultBackend === undefined) throw new TypeError(`${adapter.url} is no result backend.`);
+    if (adapter.createResultBackend === undefined)
+      throw new ConfigError(`resultBackend is ${adapter.url}, which keeps no results.`);
     const backend = adapter.createResultBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 });
     return this.#openOrDispose(backend, () => backend.open());
   }

@@ -25,7 +25,9 @@ export class EagerRuns implements ResultSource {
     const { clock, config, log } = options;
     this.clock = clock;
     this.#options = options;
-    this.#backend = new OnceOpen(async () => openMemoryBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 }));
+    this.#backend = new OnceOpen(async () =>
+      openMemoryBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 }),
+    );
     this.#watcher = new OnceOpen(async () => new ResultWatcher(await this.resultBackend()));
   }
 
@@ -61,7 +63,9 @@ export class EagerRuns implements ResultSource {
 async function runEagerly(request: TaskRequest, options: TaskRunnerOptions, clock: Clock): Promise<TaskMeta> {
   const { config } = options;
   for (let retries = request.retries; ; retries += 1) {
-    const asReceived = decodeTask(messageOf({ ...request, retries }, config, clock.now()), { accept: config.acceptContent });
+    const asReceived = decodeTask(messageOf({ ...request, retries }, config, clock.now()), {
+      accept: config.acceptContent,
+    });
     const delivery = { queue: "", priority: request.priority, redelivered: false, deliveries: 1, fence: 1 };
     const hooks = { signal: NEVER, abandoned: NEVER, onProgress: () => undefined };
     const outcome = await runTask({ request: asReceived, delivery }, hooks, options);
@@ -76,7 +80,12 @@ function metaOf(request: TaskRequest, outcome: PoolOutcome, doneAt: Date): TaskM
     case "returned":
       return { ...meta, state: "SUCCESS", result: outcome.value };
     case "threw":
-      return { ...meta, state: "FAILURE", result: failureDocument(outcome.failure), traceback: outcome.failure.traceback };
+      return {
+        ...meta,
+        state: "FAILURE",
+        result: failureDocument(outcome.failure),
+        traceback: outcome.failure.traceback,
+      };
     case "rejected":
       return { ...meta, state: "REJECTED", result: outcome.reason.detail };
     default:

@@ -13,7 +13,10 @@ export interface Caller {
 }
 
 /** The callable form of a definition; its types are those that `DefineTask` promised. */
-export function makeTask(definition: TaskDefinition, caller: Caller): Task<readonly unknown[], readonly string[], unknown> {
+export function makeTask(
+  definition: TaskDefinition,
+  caller: Caller,
+): Task<readonly unknown[], readonly string[], unknown> {
   const { name, options } = definition;
   const withArguments = (args: readonly unknown[], immutable: boolean): Signature =>
     new Signature({ task: name, ...callArguments(definition, args), immutable });

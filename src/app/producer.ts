@@ -3,7 +3,7 @@ import type { Publication } from "../broker/broker.ts";
 import { BrokerUnavailableError } from "../broker/errors.ts";
 import type { Signature } from "../canvas/signature.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import { TaskRouter } from "../routing/task-router.ts";
+import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Clock } from "../util/clock.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -15,6 +15,7 @@ import { routeTo, type QueueTable } from "./queue-table.ts";
 import type { TaskRegistry } from "./registry.ts";
 import type { SendOptions } from "./send-options.ts";
 import { currentTask } from "./task-context.ts";
+import type { TaskOptions } from "./task-options.ts";
 
 export interface ProducerOptions {
   readonly config: ResolvedConfig;
@@ -84,8 +85,8 @@ export class Producer {
     const definition = tasks.get(call.task);
     if (definition !== undefined) await bindArguments(call.task, definition.options, call);
     const taskOptions = definition?.options ?? {};
-    const routed = this.#router.route(call.task, call.args, call.kwargs, { ...taskOptions, ...call.options });
-    const priority = call.options.priority ?? taskOptions.priority ?? routed.priority;
+    const said = routeSaid(taskOptions, call.options);
+    const { priority, ...destination } = this.#router.route(call.task, call.args, call.kwargs, said);
     const request = buildRequest(priority === undefined ? call : call.set({ priority }), {
       config,
       taskOptions,
@@ -93,17 +94,21 @@ export class Producer {
       replyTo: this.#oid,
       family,
     });
-    return { request, route: this.#routeOf({ ...routed, ...definedRoute(taskOptions), ...definedRoute(call.options) }) };
+    return { request, route: this.#routeOf(destination) };
   }
 
-  #routeOf({ queue, exchange, routingKey }: Partial<RouteChoice>): Route {
+  #routeOf({ queue, exchange, routingKey }: TaskRoute): Route {
     const { queues, config } = this.#options;
     if (queue !== undefined) return routeTo(queues.get(queue), routingKey);
     if (exchange !== undefined) return { exchange, routingKey: routingKey ?? config.taskDefaultRoutingKey };
     return routeTo(queues.get(queues.defaultQueue), routingKey);
   }
 
-  async #publishWithRetries(publications: readonly Publication[], options: SendOptions, signal: AbortSignal): Promise<void> {
+  async #publishWithRetries(
+    publications: readonly Publication[],
+    options: SendOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { config, clock } = this.#options;
     const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
     const mayRetry = options.publishRetry ?? config.taskPublishRetry;
@@ -112,8 +117,10 @@ export class Producer {
         await this.#publishOnce(publications, signal);
         return;
       } catch (error) {
-        if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= (policy.maxRetries ?? Infinity)) throw error;
-        await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), { signal });
+        if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= policy.maxRetries) throw error;
+        await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), {
+          signal,
+        });
       }
     }
   }
@@ -130,19 +137,18 @@ export class Producer {
   }
 }
 
-interface RouteChoice {
-  readonly queue: string;
-  readonly exchange: string;
-  readonly routingKey: string;
-}
-
-/** What is said of the route; a queue named closer to the call displaces an exchange named farther off, and the reverse. */
-function definedRoute({ queue, exchange, routingKey }: SendOptions): Partial<RouteChoice> {
-  const said: { queue?: string | undefined; exchange?: string | undefined; routingKey?: string | undefined } = {};
-  if (queue !== undefined) Object.assign(said, { queue, exchange: undefined });
-  if (exchange !== undefined) Object.assign(said, { exchange, queue: undefined });
-  if (routingKey !== undefined) said.routingKey = routingKey;
-  return said as Partial<RouteChoice>;
+/** What is said of a call's way, apart from `taskRoutes`: the call's own destination displaces the task's as a whole. */
+function routeSaid(task: TaskOptions, call: SendOptions): TaskRoute {
+  const hasDestination = call.queue !== undefined || call.exchange !== undefined;
+  const { queue, exchange } = hasDestination ? call : task;
+  const routingKey = call.routingKey ?? (hasDestination ? undefined : task.routingKey);
+  const priority = call.priority ?? task.priority;
+  return {
+    ...(queue === undefined ? {} : { queue }),
+    ...(exchange === undefined ? {} : { exchange }),
+    ...(routingKey === undefined ? {} : { routingKey }),
+    ...(priority === undefined ? {} : { priority }),
+  };
 }
 
 function nameOf(requests: readonly RoutedRequest[]): string {

@@ -61,7 +61,7 @@ function queuesByName(value: unknown): readonly GivenQueue[] {
 
 function readQueue(value: unknown): GivenQueue {
   const queue = typeof value === "string" ? { name: value } : properties(value, QUEUE_KEYS);
-  const { name, bindings = [], expiresMs, exchange, exchangeType: type, routingKey, bindingKey } = queue as Given;
+  const { name, bindings = [], expiresMs, exchange, exchangeType: type, routingKey, bindingKey } = queue;
   return {
     name: text.read(name),
     exchange: optional(text, exchange),
@@ -74,7 +74,6 @@ function readQueue(value: unknown): GivenQueue {
 
 /** `binding_key` is the old name of a queue's routing key. */
 const QUEUE_KEYS = ["name", "exchange", "exchangeType", "routingKey", "bindingKey", "bindings", "expiresMs"] as const;
-type Given = Readonly<Partial<Record<(typeof QUEUE_KEYS)[number], unknown>>>;
 
 function readBinding(value: unknown): QueueBinding {
   const { exchange, routingKey = "" } = properties(value, ["exchange", "routingKey"]);

@@ -29,7 +29,10 @@ export class QueueTable {
     }
     if (!this.#entries.has(this.defaultQueue)) {
       const { taskDefaultExchange: exchange, taskDefaultExchangeType: type, taskDefaultRoutingKey } = config;
-      this.#entries.set(this.defaultQueue, simpleEntry(this.defaultQueue, { name: exchange, type }, taskDefaultRoutingKey));
+      this.#entries.set(
+        this.defaultQueue,
+        simpleEntry(this.defaultQueue, { name: exchange, type }, taskDefaultRoutingKey),
+      );
     }
   }
 

@@ -178,7 +178,7 @@ function complaint(expected: string, given: unknown, cause: unknown): string {
 
 /** Bounded: it may be anything. */
 function showGiven(given: unknown): string {
-  const text = JSON.stringify(shown(given)) ?? String(given);
+  const text = JSON.stringify(shown(given));
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 

@@ -32,7 +32,9 @@ export async function revokeTasks(
   if (backend === undefined) return;
   const known = await backend.fetch(taskIds);
   const unended = taskIds.filter((id) => !isReady(known.get(id)?.state ?? "PENDING"));
-  await backend.store(unended.map((taskId) => revokedMeta({ taskId, parentId: null, groupId: null }, "revoked", new Date(now))));
+  await backend.store(
+    unended.map((taskId) => revokedMeta({ taskId, parentId: null, groupId: null }, "revoked", new Date(now))),
+  );
 }
 
 /** The REVOKED record of a task that will not run. Celery: `celery.exceptions.TaskRevokedError`. */

@@ -8,7 +8,7 @@ export interface SettingKind<T> {
   /** The value as it takes effect. Throws BadValue, or any other error that says what is wrong. */
   read(value: unknown): T;
   /** Text of a variable or a flag as a value for `read`. */
-  fromText(text: string): unknown;
+  readonly fromText: (text: string) => unknown;
 }
 
 /** A value of the wrong kind; `detail` says what the kind alone does not. */
@@ -118,7 +118,7 @@ export function properties<const K extends string>(
 ): Readonly<Partial<Record<K, unknown>>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse();
   const found: Partial<Record<K, unknown>> = {};
-  for (const [given, property] of Object.entries(value)) {
+  for (const [given, property] of Object.entries(value as Readonly<Record<string, unknown>>)) {
     const name = given.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
     const key = known.find((candidate) => candidate === name) ?? refuse(`unknown key "${given}"${hint(given, known)}`);
     if (property !== undefined && property !== null) found[key] = property;

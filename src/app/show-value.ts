@@ -6,7 +6,12 @@ export function shown(value: unknown): unknown {
   if (typeof value === "function") return `[function ${value.name || "without a name"}]`;
   if (value === undefined || value === null || typeof value === "boolean") return value ?? null;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
-  if (typeof value !== "object" || value instanceof RegExp) return String(value);
+  if (typeof value === "bigint" || typeof value === "symbol") return String(value);
+  return shownObject(value);
+}
+
+function shownObject(value: object): unknown {
+  if (value instanceof RegExp) return String(value);
   if (Array.isArray(value)) return value.map(shown);
   if (value instanceof Map) return [...(value as ReadonlyMap<unknown, unknown>)].map(shown);
   if ("url" in value && typeof value.url === "string") return shown(value.url);

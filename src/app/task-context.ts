@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { DeliveryInfo, SentChild } from "../pool/pool.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { Logger } from "../util/logger.ts";
-import { Retry, type RetryOptions } from "./steering.ts";
+import { type Retry, type RetryOptions } from "./steering.ts";
 
 /** What a running task sees of itself. Celery: the bound task's `self` and `self.request`. */
 export interface TaskContext {

@@ -39,8 +39,7 @@ export interface KeywordTask<Kwargs extends object, Result> {
 
 /** The arguments of a call: the first some by position, the rest by name. Without names, all by position. */
 export type Call<Args extends readonly unknown[], Names extends readonly string[]> =
-  | Positional<Args>
-  | (Names extends readonly [string, ...string[]] ? Split<Args, Names> : never);
+  Positional<Args> | (Names extends readonly [string, ...string[]] ? Split<Args, Names> : never);
 
 type Positional<Args extends readonly unknown[]> = [] extends Args
   ? { readonly args?: Args; readonly kwargs?: EmptyObject }
@@ -54,11 +53,10 @@ type Split<
   Names extends readonly string[],
   Head extends readonly unknown[] = [],
 > = Names extends readonly [string, ...infer Rest extends readonly string[]]
-  ?
-      | (Head extends []
-          ? { readonly args?: []; readonly kwargs: Named<Args, Names> }
-          : { readonly args: Head; readonly kwargs: Named<Args, Names> })
-      | (Args extends readonly [(infer First)?, ...infer Tail] ? Split<Tail, Rest, [...Head, First]> : never)
+  ? | (Head extends []
+        ? { readonly args?: []; readonly kwargs: Named<Args, Names> }
+        : { readonly args: Head; readonly kwargs: Named<Args, Names> })
+    | (Args extends readonly [(infer First)?, ...infer Tail] ? Split<Tail, Rest, [...Head, First]> : never)
   : never;
 
 /** Arguments by their names; a name that ends in `?` may be left out. */

@@ -31,7 +31,15 @@ export class Signature<Result = unknown> {
 
   /** The same call with more options. */
   set(options: SendOptions): Signature<Result> {
-    return new Signature({ ...this, options: { ...this.options, ...options } });
+    const { task, args, kwargs, immutable } = this;
+    return new Signature({ task, args, kwargs, options: { ...this.options, ...options }, immutable });
+  }
+
+  /** The call with one more argument before its own, as the result of the task before it is given; an immutable call stays as it is. */
+  withFirst(argument: unknown): Signature<Result> {
+    if (this.immutable) return this;
+    const { task, args, kwargs, options } = this;
+    return new Signature({ task, args: [argument, ...args], kwargs, options });
   }
 
   /** Celery's JSON form. Source: `celery/canvas.py:Signature.__init__`. */

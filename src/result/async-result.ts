@@ -100,7 +100,10 @@ export class AsyncResult<Result = unknown> {
   #valueOf(meta: TaskMeta): Result {
     if (meta.state === "SUCCESS") return meta.result as Result;
     const failure = readFailure(meta.result, meta.traceback);
-    if (meta.state === "REVOKED") throw new TaskRevokedError(this.id, String(failure.exc_message[0] ?? "revoked"));
+    if (meta.state === "REVOKED") {
+      const [reason] = failure.exc_message;
+      throw new TaskRevokedError(this.id, typeof reason === "string" ? reason : "revoked");
+    }
     throw new TaskFailedError(this.id, failure);
   }
 

@@ -30,7 +30,7 @@ export class ResultWatcher implements AsyncDisposable {
       }
       signal?.addEventListener("abort", abort, { once: true });
       if (this.#addWaiter(taskId, hear)) {
-        this.#watch.add([taskId]).catch((error: unknown) => settle(() => reject(error as Error)));
+        this.#watch.add([taskId]).catch((error: unknown) => settle(() => reject(error)));
       }
     });
   }

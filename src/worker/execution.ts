@@ -59,7 +59,10 @@ async function settleAfter(error: unknown, delivery: Delivery, { log }: WorkerPa
       await delivery.requeue();
     }
   } catch (failure) {
-    log.error("delivery could not be settled, its lease will run out", { ...fields, failure: toError(failure).message });
+    log.error("delivery could not be settled, its lease will run out", {
+      ...fields,
+      failure: toError(failure).message,
+    });
   }
 }
 
@@ -190,7 +193,10 @@ class Execution {
     await this.#store(this.#record.retried(outcome.failure));
     await this.#delivery.ack();
     const error = `${outcome.failure.exc_type}: ${outcome.failure.exc_message.map(String).join(", ")}`;
-    log.warn("task retried", this.#fields({ inSeconds: outcome.delayMs / 1000, retries: this.#request.retries + 1, error }));
+    log.warn(
+      "task retried",
+      this.#fields({ inSeconds: outcome.delayMs / 1000, retries: this.#request.retries + 1, error }),
+    );
   }
 
   async #endRevoked(reason: "revoked" | "expired"): Promise<void> {
@@ -233,7 +239,10 @@ class Execution {
   #storeOnTheWay(meta: TaskMeta): void {
     if (this.#request.ignoreResult) return;
     this.#parts.backend?.store([meta]).catch((error: unknown) => {
-      this.#parts.log.warn("state could not be stored", this.#fields({ state: meta.state, error: toError(error).message }));
+      this.#parts.log.warn(
+        "state could not be stored",
+        this.#fields({ state: meta.state, error: toError(error).message }),
+      );
     });
   }
 

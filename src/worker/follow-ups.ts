@@ -1,7 +1,7 @@
 import type { RoutedRequest } from "../app/producer.ts";
 import { Signature } from "../canvas/signature.ts";
 import { decodeJson, type EncodedJson } from "../message/json.ts";
-import type { FollowUps, SignatureDict, TaskRequest } from "../message/task-request.ts";
+import type { FollowUps, TaskRequest } from "../message/task-request.ts";
 import type { WorkerParts } from "./parts.ts";
 
 /** What a task's follow-ups ask for that this worker cannot send; undefined when it can send them all. */
@@ -21,30 +21,23 @@ export async function followUpsOfSuccess(
   if (callbacks.length === 0 && chain.length === 0) return [];
   const result = decodeJson(value.text);
   const parent = { id: request.id, rootId: request.rootId };
-  const calls = callbacks.map((dict) => withResult(dict, result));
+  const calls = callbacks.map((dict) => Signature.fromDict(dict).withFirst(result));
   const next = chain.at(-1);
   return [
     ...(await producer.prepare(calls, { parent })),
-    ...(next === undefined ? [] : await producer.prepare([withResult(next, result)], { parent, chain: chain.slice(0, -1) })),
+    ...(next === undefined
+      ? []
+      : await producer.prepare([Signature.fromDict(next).withFirst(result)], { parent, chain: chain.slice(0, -1) })),
   ];
 }
 
 /** Errbacks, each with the failed task's id. Celery: `celery/backends/base.py:_call_task_errbacks`. */
 export function followUpsOfFailure(request: TaskRequest, { producer }: WorkerParts): Promise<readonly RoutedRequest[]> {
-  const calls = request.followUps.errbacks.map((dict) => withFirst(Signature.fromDict(dict), request.id));
+  const calls = request.followUps.errbacks.map((dict) => Signature.fromDict(dict).withFirst(request.id));
   return producer.prepare(calls, { parent: { id: request.id, rootId: request.rootId } });
 }
 
 /** Ids of the chain's later steps, which will now never run. Celery: `celery/backends/base.py:mark_as_failure`. */
 export function stepsThatNeverRun({ followUps }: TaskRequest): readonly string[] {
   return followUps.chain.map((dict) => dict.options["task_id"]).filter((id) => typeof id === "string");
-}
-
-function withResult(dict: SignatureDict, result: unknown): Signature {
-  const signature = Signature.fromDict(dict);
-  return signature.immutable ? signature : withFirst(signature, result);
-}
-
-function withFirst(signature: Signature, first: unknown): Signature {
-  return new Signature({ ...signature, args: [first, ...signature.args] });
 }

@@ -11,7 +11,11 @@ const LONGEST_DELAY_MS = 5_000;
  * Does a step of settling until it is done: a broker or backend that is away comes back. Rejects with DeliveryLostError once
  * the lease is lost, and with the step's error once the worker gives up.
  */
-export async function persist<T>(step: () => Promise<T>, { clock, log, giveUp }: WorkerParts, lost: AbortSignal): Promise<T> {
+export async function persist<T>(
+  step: () => Promise<T>,
+  { clock, log, giveUp }: WorkerParts,
+  lost: AbortSignal,
+): Promise<T> {
   for (let tries = 0; ; tries += 1) {
     try {
       return await step();

@@ -26,7 +26,13 @@ export class TaskRecord {
   }
 
   succeeded(value: EncodedJson, children: readonly SentChild[]): TaskMeta {
-    return { ...this.#base(), state: "SUCCESS", result: value, doneAt: this.#now(), children: children.map(resultTuple) };
+    return {
+      ...this.#base(),
+      state: "SUCCESS",
+      result: value,
+      doneAt: this.#now(),
+      children: children.map(resultTuple),
+    };
   }
 
   failed(failure: Failure, children: readonly SentChild[] = []): TaskMeta {

@@ -102,7 +102,15 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
       const deep = (): void => void seen.push(currentTask());
       const self = app.task("self", { bind: true }, (ctx) => {
         deep();
-        return [ctx.id, ctx.rootId, ctx.parentId, ctx.retries, ctx.headers["x"], ctx.delivery.queue, ctx.delivery.redelivered];
+        return [
+          ctx.id,
+          ctx.rootId,
+          ctx.parentId,
+          ctx.retries,
+          ctx.headers["x"],
+          ctx.delivery.queue,
+          ctx.delivery.redelivered,
+        ];
       });
       await bed.worker(app);
       const result = await self.applyAsync({ headers: { x: "y" } });

@@ -6,7 +6,10 @@ export interface EventuallyOptions {
 const PAUSE_MS = 5;
 
 /** Tries `attempt` again until it throws no more; its last error is thrown when the time is over. */
-export async function eventually<T>(attempt: () => T | Promise<T>, { timeoutMs = 5_000 }: EventuallyOptions = {}): Promise<T> {
+export async function eventually<T>(
+  attempt: () => T | Promise<T>,
+  { timeoutMs = 5_000 }: EventuallyOptions = {},
+): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {

@@ -41,7 +41,7 @@ export function recordingStore(clock: Clock, overrides: Partial<MessageStore> = 
     store,
     calls,
     callsOf: (method) => calls.filter((call) => call.method === String(method)).map((call) => call.args),
-    fail: (error = AWAY, methods = undefined) => (failure = { error, methods }),
+    fail: (error = AWAY, methods) => (failure = { error, methods }),
     heal: () => (failure = undefined),
   };
 }

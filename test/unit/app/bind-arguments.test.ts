@@ -27,7 +27,10 @@ describe("arguments with names", () => {
 
   it("may leave out those marked with a question mark, and no others", async () => {
     expect(await bind(spec, [1, 2])).toHaveLength(2);
-    expect(await refusal(bind(spec, [1]))).toMatchObject({ argument: "y", message: 't.add: the argument "y" is missing.' });
+    expect(await refusal(bind(spec, [1]))).toMatchObject({
+      argument: "y",
+      message: 't.add: the argument "y" is missing.',
+    });
   });
 
   it("refuse an unknown name, a value given twice, and too many values, naming the argument", async () => {
@@ -82,7 +85,9 @@ describe("arguments with a schema", () => {
   });
 
   it("may be checked asynchronously", async () => {
-    const spec = { kwargs: z.object({ n: z.number().refine(async (n) => Promise.resolve(n > 0), "must be positive") }) };
+    const spec = {
+      kwargs: z.object({ n: z.number().refine(async (n) => Promise.resolve(n > 0), "must be positive") }),
+    };
     expect(await bind(spec, [], { n: 1 })).toEqual([{ n: 1 }]);
     expect((await refusal(bind(spec, [], { n: -1 }))).message).toContain("must be positive");
   });

@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+import { eventually } from "./eventually.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+/** The command from its sources, which resolve "celeriac" to themselves. */
+const COMMAND = [
+  "--import",
+  resolve(ROOT, "node_modules/tsx/dist/loader.mjs"),
+  "--conditions=@celeriac/source",
+  resolve(ROOT, "src/cli/main.ts"),
+];
+
+export const QUICKSTART: string = resolve(ROOT, "examples/quickstart/app.ts");
+
+export interface CliOptions {
+  readonly cwd: string;
+  /** Besides PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** @default 20_000 */
+  readonly timeoutMs?: number;
+}
+
+export interface CliOutcome {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `celeriac …` to its end; one that takes too long is killed and rejects. */
+export async function runCli(args: readonly string[], options: CliOptions): Promise<CliOutcome> {
+  const { child, output } = start(args, options);
+  const { timeoutMs = 20_000 } = options;
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  clearTimeout(timer);
+  if (signal === "SIGKILL") throw new Error(`celeriac ${args.join(" ")} took longer than ${timeoutMs} ms:\n${output.stderr}`);
+  return { code, ...output };
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** A worker process; disposing kills it. */
+export interface WorkerProcess extends AsyncDisposable {
+  readonly output: { readonly stdout: string; readonly stderr: string };
+  /** What it logged so far; a line that is no JSON throws. */
+  readonly log: readonly LogLine[];
+  /** Sends a signal, TERM by default, and resolves with the exit code, or the signal that ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly exit: Promise<number | NodeJS.Signals | null>;
+}
+
+/** Starts `celeriac … worker …` and resolves once it consumes. */
+export async function startWorker(args: readonly string[], options: CliOptions): Promise<WorkerProcess> {
+  const { child, output } = start(args, options);
+  const exit = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
+  const worker: WorkerProcess = {
+    output,
+    get log() {
+      const complete = output.stderr.slice(0, output.stderr.lastIndexOf("\n") + 1);
+      return complete.split("\n").flatMap((line) => (line === "" ? [] : (JSON.parse(line) as LogLine)));
+    },
+    stop: (signal = "SIGTERM") => {
+      child.kill(signal);
+      return exit;
+    },
+    signal: (signal) => void child.kill(signal),
+    exit,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await exit;
+    },
+  };
+  try {
+    await eventually(() => expectReady(child, output.stderr), { timeoutMs: 20_000 });
+  } catch (error) {
+    await worker[Symbol.asyncDispose]();
+    throw error;
+  }
+  return worker;
+}
+
+function expectReady(child: ChildProcess, stderr: string): void {
+  if (!stderr.includes('"msg":"ready"')) throw new Error(`The worker is not ready (exit code ${String(child.exitCode)}):\n${stderr}`);
+}
+
+function start(args: readonly string[], { cwd, env = {} }: CliOptions): { child: ChildProcess; output: { stdout: string; stderr: string } } {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(process.execPath, [...COMMAND, ...args], {
+    cwd,
+    env: { PATH, HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
+  return { child, output };
+}
