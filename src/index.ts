@@ -28,18 +28,21 @@ export { currentTask, type TaskContext } from "./app/task-context.ts";
 export type { ArgumentSpec, TaskOptions } from "./app/task-options.ts";
 export type { Call, KeywordTask, Task } from "./app/task.ts";
 export type { Adapter } from "./adapters/adapter.ts";
-export { ResultBackendUnavailableError } from "./backend/errors.ts";
+export { ResultBackendUnavailableError, UnreadableResultError } from "./backend/errors.ts";
 export type { TaskMeta, TaskState } from "./backend/task-meta.ts";
 export {
   BrokerUnavailableError,
   DeliveryLostError,
+  MessageTooLargeError,
   TopologyMismatchError,
   UnroutableError,
 } from "./broker/errors.ts";
 export { Signature } from "./canvas/signature.ts";
 export { EncodeError, UnreadableMessageError } from "./message/errors.ts";
-export { Decimal, PlainDate, PlainDateTime, PlainTime, Uuid } from "./message/python-values.ts";
+export { Decimal, PlainDate, PlainDateTime, PlainTime, PreciseDate, Uuid } from "./message/python-values.ts";
 export { AsyncResult, type GetOptions } from "./result/async-result.ts";
 export { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./result/errors.ts";
+export { InvalidRouteError } from "./routing/errors.ts";
+export type { RouteEntry, RouteFunction, RouteMap, TaskRoute, TaskRoutes } from "./routing/task-router.ts";
 export { CeleriacError } from "./util/errors.ts";
 export type { LogFields, Logger } from "./util/logger.ts";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { listOf, type Signature } from "../canvas/signature.ts";
+import type { Signature } from "../canvas/signature.ts";
+import { dictsOf } from "../canvas/signature-options.ts";
 import type { Message } from "../message/message.ts";
 import { encodeTask } from "../message/protocol-v2.ts";
 import { reprArgs, reprKwargs } from "../message/python-repr.ts";
@@ -110,7 +111,7 @@ function followUpsOf({ link, linkError }: SendOptions, chain: readonly Signature
   return {
     ...NO_FOLLOW_UPS,
     chain,
-    callbacks: listOf(link).map((signature) => signature.toDict()),
-    errbacks: listOf(linkError).map((signature) => signature.toDict()),
+    callbacks: dictsOf(link),
+    errbacks: dictsOf(linkError),
   };
 }

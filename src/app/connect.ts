@@ -30,6 +30,6 @@ function sqlitePath(url: string): string {
 
 /** Results that live only in this process: eager mode's. */
 export async function openMemoryBackend(context: ResultBackendContext): Promise<ResultBackend> {
-  const { MemoryBackend } = await import("../adapters/memory/memory-backend.ts");
-  return new MemoryBackend(context);
+  const { memory } = await import("../adapters/memory/index.ts");
+  return memory().createResultBackend(context);
 }

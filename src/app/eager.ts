@@ -67,7 +67,7 @@ async function runEagerly(request: TaskRequest, options: TaskRunnerOptions, cloc
       accept: config.acceptContent,
     });
     const delivery = { queue: "", priority: request.priority, redelivered: false, deliveries: 1, fence: 1 };
-    const hooks = { signal: NEVER, abandoned: NEVER, onProgress: () => undefined };
+    const hooks = { signal: NEVER, isGivenUp: false, onProgress: () => undefined };
     const outcome = await runTask({ request: asReceived, delivery }, hooks, options);
     if (outcome.kind !== "retry") return decodeMeta(encodeMeta(metaOf(request, outcome, new Date(clock.now()))));
   }

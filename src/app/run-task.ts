@@ -1,5 +1,5 @@
 import { failureOf } from "../backend/failure.ts";
-import type { RunTaskOptions } from "../pool/inline-pool.ts";
+import type { RunHooks } from "../pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
 import { EncodedJson, encodeJson } from "../message/json.ts";
 import { withFields, type Logger } from "../util/logger.ts";
@@ -20,7 +20,7 @@ export interface TaskRunnerOptions {
 }
 
 /** Runs the body of one task where it stands, and says how it ended. Rejects only when there is no such task here. */
-export async function runTask(job: PoolJob, hooks: RunTaskOptions, options: TaskRunnerOptions): Promise<PoolOutcome> {
+export async function runTask(job: PoolJob, hooks: RunHooks, options: TaskRunnerOptions): Promise<PoolOutcome> {
   const { request } = job;
   const definition = options.tasks.get(request.task);
   if (definition?.body === undefined) throw new TypeError(`Task "${request.task}" has no body here.`);
@@ -31,7 +31,7 @@ export async function runTask(job: PoolJob, hooks: RunTaskOptions, options: Task
     const value = await withinRun({ context, children }, () =>
       withResources(options.resources, context, async () => {
         const result = await callHandler(definition, body, context);
-        if (hooks.abandoned.aborted) throw new AbandonedRunError(request.task, request.id);
+        if (hooks.isGivenUp) throw new AbandonedRunError(request.task, request.id);
         return new EncodedJson(encodeJson(result, "result"));
       }),
     );
@@ -87,15 +87,13 @@ function outcomeOf(
 class RunContext implements TaskContext {
   readonly request: PoolJob["request"];
   readonly delivery: PoolJob["delivery"];
-  readonly signal: AbortSignal;
-  readonly #onProgress: RunTaskOptions["onProgress"];
+  readonly #hooks: RunHooks;
   readonly #workerLog: Logger;
 
-  constructor(job: PoolJob, hooks: RunTaskOptions, log: Logger) {
+  constructor(job: PoolJob, hooks: RunHooks, log: Logger) {
     this.request = job.request;
     this.delivery = job.delivery;
-    this.signal = hooks.signal;
-    this.#onProgress = hooks.onProgress;
+    this.#hooks = hooks;
     this.#workerLog = log;
   }
 
@@ -120,12 +118,15 @@ class RunContext implements TaskContext {
   get headers(): Readonly<Record<string, unknown>> {
     return this.request.headers;
   }
+  get signal(): AbortSignal {
+    return this.#hooks.signal;
+  }
   get log(): Logger {
     return withFields(this.#workerLog, { task: this.task, id: this.id });
   }
 
   progress(value: unknown): void {
-    this.#onProgress(new EncodedJson(encodeJson(value, "progress")));
+    this.#hooks.onProgress(new EncodedJson(encodeJson(value, "progress")));
   }
 
   retry(options?: ConstructorParameters<typeof Retry>[0]): Retry {

@@ -1,4 +1,4 @@
-import type { Signature } from "../canvas/signature.ts";
+import type { SignatureDict } from "../message/task-request.ts";
 import type { Abortable } from "../util/abortable.ts";
 
 /** How one call is sent. Celery: the options of `apply_async`. */
@@ -34,9 +34,9 @@ export interface SendOptions extends Abortable {
   /** Queue for replies, for result backends that reply. */
   readonly replyTo?: string;
   /** Sent with the result once the task has succeeded. */
-  readonly link?: Signature | readonly Signature[];
+  readonly link?: FollowUp | readonly FollowUp[];
   /** Sent with the failed task's id once the task has failed. */
-  readonly linkError?: Signature | readonly Signature[];
+  readonly linkError?: FollowUp | readonly FollowUp[];
   /** Whether publishing is tried again when the broker is away, within `publishTimeoutMs`. @default `taskPublishRetry` */
   readonly publishRetry?: boolean;
   /** The pace of those tries. @default `taskPublishRetryPolicy` */
@@ -44,6 +44,9 @@ export interface SendOptions extends Abortable {
   /** How long publishing may take at most, retries included, in milliseconds. @default `taskPublishTimeoutMs` */
   readonly publishTimeoutMs?: number;
 }
+
+/** A call to be sent later: a Signature, or its JSON form. */
+export type FollowUp = SignatureDict | { toDict(): SignatureDict };
 
 /** Celery: `retry_policy` of `apply_async`; here in milliseconds. */
 export interface PublishRetryPolicy {

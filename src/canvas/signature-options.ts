@@ -1,6 +1,5 @@
-import type { SendOptions } from "../app/send-options.ts";
+import type { FollowUp, SendOptions } from "../app/send-options.ts";
 import type { SignatureDict } from "../message/task-request.ts";
-import { listOf, Signature } from "./signature.ts";
 
 /** One option in both worlds: ours, and Celery's name with its unit. Source: `celery/app/task.py:Task.apply_async`. */
 interface WireOption {
@@ -16,6 +15,7 @@ const flag = (value: unknown): unknown => (typeof value === "boolean" ? value : 
 const mapping = (value: unknown): unknown => (typeof value === "object" && value !== null ? value : undefined);
 const seconds = (value: number): number => value / 1000;
 const milliseconds = (value: unknown): unknown => (typeof value === "number" ? value * 1000 : undefined);
+const list = (value: unknown): unknown => (Array.isArray(value) ? value : undefined);
 const same = (value: never): unknown => value;
 
 function moment(value: unknown): Date | undefined {
@@ -46,8 +46,8 @@ const OPTIONS: readonly WireOption[] = [
   { ours: "shadow", theirs: "shadow", toWire: same, fromWire: text },
   { ours: "replyTo", theirs: "reply_to", toWire: same, fromWire: text },
   { ours: "headers", theirs: "headers", toWire: same, fromWire: mapping },
-  { ours: "link", theirs: "link", toWire: dictsOf, fromWire: signaturesOf },
-  { ours: "linkError", theirs: "link_error", toWire: dictsOf, fromWire: signaturesOf },
+  { ours: "link", theirs: "link", toWire: dictsOf, fromWire: list },
+  { ours: "linkError", theirs: "link_error", toWire: dictsOf, fromWire: list },
 ];
 
 /** Options as Celery's signatures carry them. What concerns only the act of publishing stays behind. */
@@ -69,11 +69,9 @@ export function optionsFromWire(wire: Readonly<Record<string, unknown>>): SendOp
   return options;
 }
 
-function dictsOf(signatures: Signature | readonly Signature[]): readonly SignatureDict[] {
-  return listOf(signatures).map((signature) => signature.toDict());
-}
-
-function signaturesOf(value: unknown): readonly Signature[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  return (value as SignatureDict[]).map((dict) => Signature.fromDict(dict));
+/** Follow-ups in Celery's JSON form. */
+export function dictsOf(followUps: FollowUp | readonly FollowUp[] | undefined): readonly SignatureDict[] {
+  if (followUps === undefined) return [];
+  const list = Array.isArray(followUps) ? (followUps as readonly FollowUp[]) : [followUps as FollowUp];
+  return list.map((followUp) => ("toDict" in followUp ? followUp.toDict() : followUp));
 }

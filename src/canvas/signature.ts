@@ -59,9 +59,3 @@ export class Signature<Result = unknown> {
     });
   }
 }
-
-/** One or several, as a list. */
-export function listOf(signatures: Signature | readonly Signature[] | undefined): readonly Signature[] {
-  if (signatures === undefined) return [];
-  return signatures instanceof Signature ? [signatures] : signatures;
-}

@@ -1,15 +1,17 @@
+import { deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
 
 /** Runs the body of one task. Never rejects for the task's own failure. */
-export type RunTask = (job: PoolJob, options: RunTaskOptions) => Promise<PoolOutcome>;
+export type RunTask = (job: PoolJob, run: RunHooks) => Promise<PoolOutcome>;
 
-export interface RunTaskOptions {
-  /** Aborts at the soft limit and when the run is to end. */
+/** What a run has of its pool. */
+export interface RunHooks {
+  /** Aborts at the soft limit and when the run is given up. */
   readonly signal: AbortSignal;
-  /** Aborted once nobody waits for the outcome any more: nothing may be committed then. */
-  readonly abandoned: AbortSignal;
+  /** Whether the run was given up: nobody waits for its outcome, and nothing may be committed any more. */
+  readonly isGivenUp: boolean;
   readonly onProgress: RunOptions["onProgress"];
 }
 
@@ -22,8 +24,8 @@ export interface InlinePoolOptions {
 }
 
 /**
- * Tasks on this event loop, `size` at once. A run cannot be ended from outside: at the hard limit, and when aborted, its
- * outcome is given up and whatever it still does goes on unheard.
+ * Tasks on this event loop, `size` at once. A run cannot be ended from outside: at the hard limit, and when aborted, it is
+ * given up, and whatever it still does goes on unheard.
  */
 export class InlinePool implements Pool {
   readonly #options: InlinePoolOptions;
@@ -50,9 +52,7 @@ export class InlinePool implements Pool {
   async run(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
     this.#busy += 1;
     try {
-      return options.softMs === null && options.hardMs === null && options.signal === undefined
-        ? await this.#runTask(job, { signal: NEVER, abandoned: NEVER, onProgress: options.onProgress })
-        : await this.#runWithin(job, options);
+      return await this.#runWithin(job, options);
     } finally {
       this.#busy -= 1;
     }
@@ -67,55 +67,69 @@ export class InlinePool implements Pool {
     return Promise.resolve();
   }
 
-  async #runTask(job: PoolJob, options: RunTaskOptions): Promise<PoolOutcome> {
+  /** The run against its limits and its abort: whichever is first decides the outcome. */
+  async #runWithin(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    const { signal, softMs, hardMs } = options;
+    const run = new Run(options.onProgress);
+    const givenUp = deferred<PoolOutcome>();
+    const giveUp = (outcome: PoolOutcome): void => {
+      run.giveUp();
+      givenUp.resolve(outcome);
+    };
+    const abort = (): void => giveUp({ kind: "aborted" });
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort);
+    const limits = softMs === null && hardMs === null ? undefined : new AbortController();
+    if (softMs !== null) this.#after(softMs, limits, () => run.tell(this.#options.softLimitError(softMs)));
+    if (hardMs !== null) this.#after(hardMs, limits, () => giveUp({ kind: "timed-out", limitMs: hardMs }));
     try {
-      return await this.#options.runTask(job, options);
+      return await Promise.race([this.#runTask(job, run), givenUp.promise]);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      limits?.abort();
+    }
+  }
+
+  async #runTask(job: PoolJob, run: Run): Promise<PoolOutcome> {
+    try {
+      return await this.#options.runTask(job, run);
     } catch (error) {
       return { kind: "lost", cause: toError(error) };
     }
   }
 
-  /** The run against its limits and its abort: whichever is first decides the outcome. */
-  async #runWithin(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
-    const { clock, softLimitError } = this.#options;
-    const { signal, softMs, hardMs } = options;
-    const ended = new AbortController();
-    const told = new AbortController();
-    const after = async (ms: number): Promise<boolean> =>
-      clock.sleep(ms, { signal: ended.signal }).then(
-        () => true,
-        () => false, // the run ended first
-      );
-
-    const { onProgress } = options;
-    const hooks = { signal: told.signal, abandoned: ended.signal, onProgress };
-    const contenders: Promise<PoolOutcome>[] = [this.#runTask(job, hooks)];
-    if (softMs !== null) void after(softMs).then((over) => over && told.abort(softLimitError(softMs)));
-    if (hardMs !== null) {
-      const timedOut: PoolOutcome = { kind: "timed-out", limitMs: hardMs };
-      contenders.push(after(hardMs).then((over) => (over ? timedOut : never())));
-    }
-    if (signal !== undefined) contenders.push(aborted(signal, ended.signal));
-    try {
-      const outcome = await Promise.race(contenders);
-      if (outcome.kind === "timed-out" || outcome.kind === "aborted") told.abort(signal?.reason);
-      return outcome;
-    } finally {
-      ended.abort();
-    }
+  #after(ms: number, until: AbortController | undefined, act: () => void): void {
+    this.#options.clock.sleep(ms, { signal: until?.signal }).then(act, () => undefined); // the run ended first
   }
 }
 
-const NEVER: AbortSignal = new AbortController().signal;
+/** One run's hooks. Its signal is made when somebody asks: most tasks never look. */
+class Run implements RunHooks {
+  readonly onProgress: RunOptions["onProgress"];
+  isGivenUp = false;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
 
-function never(): Promise<never> {
-  return new Promise(() => undefined);
-}
+  constructor(onProgress: RunOptions["onProgress"]) {
+    this.onProgress = onProgress;
+  }
 
-function aborted(signal: AbortSignal, until: AbortSignal): Promise<PoolOutcome> {
-  return new Promise((resolve) => {
-    const end = (): void => resolve({ kind: "aborted" });
-    if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true, signal: until });
-  });
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Aborts the signal. */
+  tell(reason: Error): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
+  }
+
+  giveUp(): void {
+    this.isGivenUp = true;
+    this.tell(new Error("The run was given up: its time is over, or its worker stops."));
+  }
 }

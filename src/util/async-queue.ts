@@ -71,6 +71,6 @@ export class AsyncQueue<T extends object> implements AsyncIterable<T> {
   #last(): Promise<IteratorResult<T, undefined>> {
     const failure = this.#failure;
     this.#failure = undefined;
-    return failure === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(failure as Error);
+    return failure === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(failure);
   }
 }

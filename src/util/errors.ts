@@ -1,5 +1,5 @@
 /** Names of the error classes that an error stands for, most derived first. `Symbol.for`: shared by every copy of this package. */
-const LINEAGE = Symbol.for("celeriac.error.lineage");
+const LINEAGE: unique symbol = Symbol.for("celeriac.error.lineage");
 
 /**
  * Base of every error that Celeriac throws. `code` is stable across releases; messages are not.

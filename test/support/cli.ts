@@ -36,7 +36,8 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
   clearTimeout(timer);
-  if (signal === "SIGKILL") throw new Error(`celeriac ${args.join(" ")} took longer than ${timeoutMs} ms:\n${output.stderr}`);
+  if (signal === "SIGKILL")
+    throw new Error(`celeriac ${args.join(" ")} took longer than ${timeoutMs} ms:\n${output.stderr}`);
   return { code, ...output };
 }
 
@@ -48,6 +49,7 @@ export interface LogLine {
 
 /** A worker process; disposing kills it. */
 export interface WorkerProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly output: { readonly stdout: string; readonly stderr: string };
   /** What it logged so far; a line that is no JSON throws. */
   readonly log: readonly LogLine[];
@@ -63,6 +65,7 @@ export async function startWorker(args: readonly string[], options: CliOptions):
   const { child, output } = start(args, options);
   const exit = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
   const worker: WorkerProcess = {
+    pid: child.pid ?? 0,
     output,
     get log() {
       const complete = output.stderr.slice(0, output.stderr.lastIndexOf("\n") + 1);
@@ -89,10 +92,14 @@ export async function startWorker(args: readonly string[], options: CliOptions):
 }
 
 function expectReady(child: ChildProcess, stderr: string): void {
-  if (!stderr.includes('"msg":"ready"')) throw new Error(`The worker is not ready (exit code ${String(child.exitCode)}):\n${stderr}`);
+  if (!stderr.includes('"msg":"ready"'))
+    throw new Error(`The worker is not ready (exit code ${String(child.exitCode)}):\n${stderr}`);
 }
 
-function start(args: readonly string[], { cwd, env = {} }: CliOptions): { child: ChildProcess; output: { stdout: string; stderr: string } } {
+function start(
+  args: readonly string[],
+  { cwd, env = {} }: CliOptions,
+): { child: ChildProcess; output: { stdout: string; stderr: string } } {
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(process.execPath, [...COMMAND, ...args], {
     cwd,

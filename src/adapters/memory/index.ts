@@ -9,7 +9,7 @@ import { MemoryResults } from "./memory-results.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 /** Broker, results and keys in this process's memory, gone with it: for tests and examples. Apps that are given the same one share them. */
-export function memory(): Adapter {
+export function memory(): Required<Adapter> {
   const broadcaster = new MemoryBroadcaster();
   const claims: MemoryClaims = new Map();
   let queues: MemoryQueues | undefined;

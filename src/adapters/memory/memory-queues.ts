@@ -200,17 +200,20 @@ export class MemoryQueues {
     const { receipt } = settlement;
     switch (settlement.outcome) {
       case "ack":
-        return this.#release(receipt, entry);
+        this.#release(receipt, entry);
+        break;
       case "requeue":
         entry.until = now;
-        return this.#putBack(receipt, entry, now);
+        this.#putBack(receipt, entry, now);
+        break;
       case "defer":
         entry.deliveries -= 1;
         entry.until = settlement.until.getTime();
-        return this.#putBack(receipt, entry, now);
+        this.#putBack(receipt, entry, now);
+        break;
       case "dead-letter":
         this.#bury(entry, settlement.reason, now);
-        return this.#release(receipt, entry);
+        this.#release(receipt, entry);
     }
   }
 

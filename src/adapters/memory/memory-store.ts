@@ -112,15 +112,15 @@ export class MemoryStore implements MessageStore {
 
   /** Resolves when there may be one, at `end`, or when the wait is called off. */
   async #waitForMessage(names: readonly string[], end: number, signal: AbortSignal | undefined): Promise<void> {
+    const calledOff = [this.#disposed.signal, ...(signal === undefined ? [] : [signal])];
+    if (calledOff.some(({ aborted }) => aborted)) return;
     const woken = new AbortController();
     const wake = (): void => woken.abort();
     const unwatch = this.#queues.watch(names, wake);
-    signal?.addEventListener("abort", wake);
-    this.#disposed.signal.addEventListener("abort", wake);
+    for (const each of calledOff) each.addEventListener("abort", wake);
     const waitMs = Math.min(end, this.#queues.nextReady(names)) - this.#clock.now();
     await this.#clock.sleep(waitMs, { signal: woken.signal }).catch(() => undefined);
     unwatch();
-    signal?.removeEventListener("abort", wake);
-    this.#disposed.signal.removeEventListener("abort", wake);
+    for (const each of calledOff) each.removeEventListener("abort", wake);
   }
 }

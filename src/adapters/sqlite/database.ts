@@ -75,28 +75,33 @@ export class Database implements AsyncDisposable {
   }
 
   async #use<T>(work: (shared: SharedDatabase) => T | Promise<T>): Promise<T> {
+    let shared: SharedDatabase | undefined;
     try {
-      return await work(this.#shared ?? (await this.#acquire()));
+      shared = this.#shared ?? (await this.#acquire());
+      return await work(shared);
     } catch (error) {
-      if (error instanceof FileReplacedError) this.#letGo();
+      if (error instanceof FileReplacedError) this.#letGo(shared);
       throw this.#explained(error);
     }
   }
 
   async #acquire(): Promise<SharedDatabase> {
     if (this.#isClosed) throw new Error("closed");
-    this.#hold ??= acquireFile(this.#options.path, this.#options.clock);
+    const hold = (this.#hold ??= acquireFile(this.#options.path, this.#options.clock));
     try {
-      const { shared } = await this.#hold;
-      if (!this.#isClosed) this.#shared = shared;
+      const { shared } = await hold;
+      // It may have been disposed meanwhile.
+      if (this.#hold === hold) this.#shared = shared;
       return shared;
     } catch (error) {
-      this.#hold = undefined;
+      if (this.#hold === hold) this.#hold = undefined;
       throw error;
     }
   }
 
-  #letGo(): void {
+  /** The file that was open has closed itself; what was opened since stays. */
+  #letGo(replaced: SharedDatabase | undefined): void {
+    if (this.#shared !== replaced) return;
     this.#hold = undefined;
     this.#shared = undefined;
   }

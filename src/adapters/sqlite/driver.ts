@@ -34,16 +34,23 @@ export function loadDriver(): Driver {
   return { name: "better-sqlite3", open: (path) => new BetterSqlite3(path) };
 }
 
+/** As an installed package, or as scripts/ensure-sqlite.mjs has compiled it in this package's folder. */
+const BETTER_SQLITE3 = ["better-sqlite3", "../../../.better-sqlite3/node_modules/better-sqlite3"];
+
 function loadBetterSqlite3(): ConnectionClass {
   const require = createRequire(import.meta.url);
-  try {
-    const BetterSqlite3 = require("better-sqlite3") as ConnectionClass;
-    // The native part is loaded by the first connection only.
-    new BetterSqlite3(":memory:").close();
-    return BetterSqlite3;
-  } catch (cause) {
-    throw new DriverMissingError(cause);
+  let failure: unknown;
+  for (const specifier of BETTER_SQLITE3) {
+    try {
+      const BetterSqlite3 = require(specifier) as ConnectionClass;
+      // The native part is loaded by the first connection only.
+      new BetterSqlite3(":memory:").close();
+      return BetterSqlite3;
+    } catch (error) {
+      failure ??= error;
+    }
   }
+  throw new DriverMissingError(failure);
 }
 
 /** Neither driver can be used; the message says how to get one. */

@@ -74,7 +74,7 @@ export class ResultFeed implements Disposable {
   /** Never rejects: a file that cannot be read is tried again, and everything that is watched is then read anew. */
   async #run(loop: Loop): Promise<void> {
     const { signal } = loop.stop;
-    for (let isFirst = true; !signal.aborted; isFirst = false) {
+    for (let isFirst = true; !loop.stop.signal.aborted; isFirst = false) {
       try {
         await this.#tellNews(loop, isFirst);
       } catch (error) {
@@ -135,7 +135,7 @@ interface News {
 }
 
 class SqliteWatch implements ResultWatch {
-  readonly taskIds = new Set<string>();
+  readonly taskIds: Set<string> = new Set();
   readonly #feed: ResultFeed;
   readonly #listener: (meta: TaskMeta) => void;
   #isDisposed = false;

@@ -24,7 +24,7 @@ export interface SqliteBackendOptions {
 export class SqliteBackend implements ResultBackend {
   readonly #database: Database;
   readonly #expiresMs: number;
-  readonly #results: Batcher<Result, void>;
+  readonly #results: Batcher<Result, undefined>;
   readonly #feed: ResultFeed;
 
   constructor({ database, resultExpiresMs, log }: SqliteBackendOptions) {
@@ -72,7 +72,7 @@ export class SqliteBackend implements ResultBackend {
     await this.#database[Symbol.asyncDispose]();
   }
 
-  async #store(results: readonly Result[]): Promise<readonly void[]> {
+  async #store(results: readonly Result[]): Promise<readonly undefined[]> {
     await this.#database.transaction("durable", (sql) => {
       const now = this.#database.clock.now();
       for (const result of results) storeOne(sql, result, now, now + this.#expiresMs);

@@ -26,7 +26,7 @@ const NEWS = `
  */
 export class SqliteBroadcaster implements Broadcaster {
   readonly #database: Database;
-  readonly #broadcasts: Batcher<Broadcast, void>;
+  readonly #broadcasts: Batcher<Broadcast, undefined>;
 
   constructor(database: Database) {
     this.#database = database;
@@ -49,7 +49,7 @@ export class SqliteBroadcaster implements Broadcaster {
     }
   }
 
-  async #insert(broadcasts: readonly Broadcast[]): Promise<readonly void[]> {
+  async #insert(broadcasts: readonly Broadcast[]): Promise<readonly undefined[]> {
     await this.#database.transaction("relaxed", (sql) => {
       const sentAt = this.#database.clock.now();
       for (const { exchange, routingKey, head, body } of broadcasts) {

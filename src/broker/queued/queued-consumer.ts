@@ -124,8 +124,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
         failures = 0;
       } catch (error) {
         if (this.#interruption.signal.aborted) continue;
-        if (!(error instanceof BrokerUnavailableError)) return this.#fail(toError(error));
-        await this.#pause(exponentialBackoff(failures++, RETRY));
+        if (error instanceof BrokerUnavailableError) await this.#pause(exponentialBackoff(failures++, RETRY));
+        else this.#fail(toError(error));
       }
     }
   }
@@ -160,7 +160,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       if (this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
       else cancelled.push(delivery);
     }
-    this.#handBackLater(cancelled);
+    if (cancelled.length > 0) this.#handBackLater(cancelled);
   }
 
   /** What the waiting take was asked for is no longer what is wanted. */

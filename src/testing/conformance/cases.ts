@@ -1,7 +1,7 @@
 /** One test of a suite: its name is a sentence about behaviour. */
 export interface Case<Stage> {
   readonly name: string;
-  run(stage: Stage): Promise<void>;
+  readonly run: (stage: Stage) => Promise<void>;
 }
 
 /** How a test runner takes a test: vitest's `it` and `node:test`'s `test` both fit. */

@@ -75,7 +75,7 @@ class BroadcasterStage implements AsyncDisposable {
 class Ear {
   readonly listener: Listener;
   readonly #clock: Clock;
-  readonly #iterator: AsyncIterator<Message>;
+  readonly #iterator: AsyncIterator<Message, unknown>;
 
   constructor(listener: Listener, clock: Clock) {
     this.listener = listener;

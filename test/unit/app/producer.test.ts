@@ -34,7 +34,7 @@ function appWithSpy(config: CeleriacConfig = {}, before: () => Promise<void> = (
   const adapter: Adapter = {
     ...inner,
     createBroker: (context) => {
-      const broker = inner.createBroker?.(context) as Broker;
+      const broker: Broker = inner.createBroker(context);
       const publish = broker.publish.bind(broker);
       broker.publish = async (publications, options) => {
         await before();

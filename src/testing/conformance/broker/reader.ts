@@ -8,8 +8,8 @@ import { inTime } from "../waiting.ts";
 export class Reader {
   readonly consumer: Consumer;
   readonly #clock: Clock;
-  readonly #iterator: AsyncIterator<Delivery>;
-  #next: Promise<IteratorResult<Delivery>> | undefined;
+  readonly #iterator: AsyncIterator<Delivery, unknown>;
+  #next: Promise<IteratorResult<Delivery, unknown>> | undefined;
 
   constructor(consumer: Consumer, clock: Clock) {
     this.consumer = consumer;
@@ -54,7 +54,7 @@ export class Reader {
     );
     const first = await Promise.race([this.#result(), wait]);
     waited.abort();
-    if (first !== silence) assert.fail(`something arrived: ${describe(first as IteratorResult<Delivery>)}`);
+    if (first !== silence) assert.fail(`something arrived: ${describe(first as IteratorResult<Delivery, unknown>)}`);
   }
 
   /** Fails when the iteration does not end, or something else comes first. */
@@ -63,7 +63,7 @@ export class Reader {
     assert.equal(result.done, true, `something arrived: ${describe(result)}`);
   }
 
-  #result(): Promise<IteratorResult<Delivery>> {
+  #result(): Promise<IteratorResult<Delivery, unknown>> {
     return (this.#next ??= this.#iterator.next());
   }
 }
@@ -72,6 +72,6 @@ export function textOf(delivery: { readonly message: Delivery["message"] }): str
   return Buffer.from(delivery.message.body).toString();
 }
 
-function describe(result: IteratorResult<Delivery>): string {
+function describe(result: IteratorResult<Delivery, unknown>): string {
   return result.done === true ? "the end of the iteration" : `"${textOf(result.value)}" from "${result.value.queue}"`;
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import type { BrokerState } from "../../../../src/broker/broker.ts";
+import type { BrokerState, Delivery } from "../../../../src/broker/broker.ts";
 import { BrokerUnavailableError, UnroutableError } from "../../../../src/broker/errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "../../../../src/broker/queued/message-store.ts";
 import { QueuedBroker } from "../../../../src/broker/queued/queued-broker.ts";
+import { systemClock } from "../../../../src/util/clock.ts";
 import { deferred } from "../../../../src/util/deferred.ts";
 import { FakeClock } from "../../../../src/testing/fake-clock.ts";
+import { Reader } from "../../../../src/testing/conformance/broker/reader.ts";
 import { message, to, toQueue } from "../../../../src/testing/conformance/broker/stage.ts";
 import { recordingLogger } from "../../../support/recording-logger.ts";
 import { recordingStore } from "../../../support/recording-store.ts";
@@ -166,12 +168,6 @@ async function setUp(overrides: Partial<MessageStore> = {}, { connected = true }
   return { ...recording, broker, clock, lines, states };
 }
 
-async function take(broker: QueuedBroker, count: number) {
-  const iterator = broker.consume(["q"], { prefetch: count })[Symbol.asyncIterator]();
-  const deliveries = [];
-  while (deliveries.length < count) {
-    const { value } = await iterator.next();
-    if (value !== undefined) deliveries.push(value);
-  }
-  return deliveries;
+function take(broker: QueuedBroker, count: number): Promise<readonly Delivery[]> {
+  return new Reader(broker.consume(["q"], { prefetch: count }), systemClock).take(count);
 }

@@ -1,0 +1,67 @@
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import type { Celeriac } from "../../app/celeriac.ts";
+import { UsageError } from "../errors.ts";
+import type { GlobalOptions } from "../global-options.ts";
+import { nameList } from "../option-values.ts";
+import { print, remark } from "../output.ts";
+import { withApp } from "../with-app.ts";
+
+interface PurgeOptions extends GlobalOptions {
+  readonly force?: boolean;
+  readonly queues?: readonly string[];
+  readonly json?: boolean;
+}
+
+export function addPurgeCommand(program: Command): void {
+  program
+    .command("purge")
+    .description("Delete the messages that wait in queues. There is no undo.")
+    .option("-f, --force", "do not ask")
+    .option("-Q, --queues <names>", "these queues, with commas, in place of all of the app's", (text) =>
+      nameList("--queues", text),
+    )
+    .option("--json", 'print {"purged": number, "queues": {name: number}}')
+    .addHelpText("after", HELP)
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<PurgeOptions>();
+      await withApp(options, ({ app }) => purge(app, options));
+    });
+}
+
+const HELP = `
+Deletes what is ready or delayed; what a worker holds stays with it.
+
+Examples:
+  celeriac -A app.ts purge
+  celeriac -A app.ts purge -f -Q reports,mail`;
+
+async function purge(app: Celeriac, options: PurgeOptions): Promise<void> {
+  const names = options.queues ?? app.queues.names();
+  if (options.force !== true && !(await isConfirmed(names))) {
+    remark("Nothing was deleted.");
+    return;
+  }
+  const broker = await app.broker();
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = await broker.purge(name);
+  const purged = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  print(options.json === true ? JSON.stringify({ purged, queues: counts }) : sentence(purged, names));
+}
+
+async function isConfirmed(names: readonly string[]): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new UsageError("Without a terminal to ask on, purge needs --force.");
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(
+      `Delete every message that waits in ${names.join(", ")}? There is no undo. [y/N] `,
+    );
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function sentence(purged: number, names: readonly string[]): string {
+  return `Deleted ${String(purged)} ${purged === 1 ? "message" : "messages"} from ${names.join(", ")}.`;
+}

@@ -1,0 +1,19 @@
+import { CeleriacError } from "../util/errors.ts";
+
+/** The command line says something that cannot be done. */
+export class UsageError extends CeleriacError {
+  readonly code = "CELERIAC_USAGE";
+}
+
+/** The app that `-A` names cannot be had. */
+export class AppLoadError extends CeleriacError {
+  readonly code = "CELERIAC_APP_LOAD";
+}
+
+/** The result was asked for without waiting, and there is none yet. */
+export class PendingResultError extends CeleriacError {
+  readonly code = "CELERIAC_PENDING_RESULT";
+  constructor(taskId: string, state: string) {
+    super(`The task ${taskId} has not ended: ${state}. Wait for it with --wait SECONDS.`);
+  }
+}
