@@ -2,12 +2,10 @@ import type { SendOptions } from "../app/send-options.ts";
 import type { SignatureDict } from "../message/task-request.ts";
 import { optionsFromWire, optionsToWire } from "./signature-options.ts";
 
-declare const resultType: unique symbol;
-
 /** A task call that is not sent yet. Immutable: `set` gives another. Celery: `celery/canvas.py:Signature`. */
 export class Signature<Result = unknown> {
   /** Only for the type checker: what the call's result resolves to. */
-  declare readonly [resultType]: Result;
+  declare readonly "~result": Result;
   readonly task: string;
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;

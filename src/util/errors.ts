@@ -8,12 +8,11 @@ const LINEAGE: unique symbol = Symbol.for("celeriac.error.lineage");
  */
 export abstract class CeleriacError extends Error {
   abstract readonly code: `CELERIAC_${string}`;
-  readonly [LINEAGE]: readonly string[];
 
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    this[LINEAGE] = lineageOf(new.target);
+    Object.defineProperty(this, LINEAGE, { value: lineageOf(new.target) });
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

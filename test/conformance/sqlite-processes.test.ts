@@ -88,18 +88,46 @@ describe("several processes on one SQLite file", { timeout: TEST_TIMEOUT_MS }, (
   });
 });
 
+/** Found or installed by the tests' global setup. */
+const anotherNode = process.env["CELERIAC_TEST_NODE24"] ?? "";
+
+describe.skipIf(anotherNode === "")("two drivers on one SQLite file", { timeout: TEST_TIMEOUT_MS }, () => {
+  it("pass messages both ways", async () => {
+    await using file = await sqliteFile();
+    await using processes = new Processes(file.path, anotherNode);
+    await using broker = openBroker(file.path);
+    const [consumer] = processes.start(1, "consume");
+    await eventually(() => expect(consumer?.news).toContainEqual({ ready: true }), PATIENCE);
+    await broker.publish([toQueue("from here")]);
+    await eventually(() => expect(receivedBy([consumer])).toEqual(["from here"]), PATIENCE);
+    await consumer?.kill();
+    const [producer] = processes.start(1, "produce", 100);
+    const received: string[] = [];
+    for await (const delivery of broker.consume([QUEUE], { prefetch: 10 })) {
+      received.push(Buffer.from(delivery.message.body).toString());
+      await delivery.ack();
+      if (received.length === 100) break;
+    }
+    await producer?.exited;
+    expect(received.toSorted()).toEqual(sentBy([producer]).toSorted());
+  });
+});
+
 /** Children on one file, killed when disposed. */
 class Processes implements AsyncDisposable {
   readonly #path: string;
+  readonly #execPath: string;
   readonly #children: Child<News>[] = [];
 
-  constructor(path: string) {
+  constructor(path: string, execPath: string = process.execPath) {
     this.#path = path;
+    this.#execPath = execPath;
   }
 
   start(count: number, role: string, number = 0): Child<News>[] {
     const program = new URL("../support/sqlite-child.ts", import.meta.url);
-    const started = Array.from({ length: count }, () => new Child<News>(program, [role, this.#path, String(number)]));
+    const args = [role, this.#path, String(number)];
+    const started = Array.from({ length: count }, () => new Child<News>(program, args, { execPath: this.#execPath }));
     this.#children.push(...started);
     return started;
   }

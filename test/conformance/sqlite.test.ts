@@ -14,6 +14,9 @@ import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { sqliteFile } from "../support/sqlite-file.ts";
 
+/** Longer than usual: the tests of this file run side by side, in one process, so each may have to wait for the others. */
+const LEASE_MS = 1_500;
+
 /** Users with the same clock share one connection, as in one process; each with its own clock has its own, as in another. */
 const CLOCKS: Readonly<Record<string, () => Clock>> = {
   "one connection": () => systemClock,
@@ -23,6 +26,7 @@ const CLOCKS: Readonly<Record<string, () => Clock>> = {
 for (const [name, clockOf] of Object.entries(CLOCKS)) {
   exerciseBroker(`sqlite, ${name}`, {
     test: it.concurrent,
+    leaseMs: LEASE_MS,
     open: async ({ leaseMs }) => {
       const file = await sqliteFile();
       const open = (clock: Clock = systemClock): QueuedBroker =>

@@ -53,16 +53,16 @@ export class ChangeFeed implements Disposable {
       this.#subscriptions.delete(subscription),
     );
     this.#subscriptions.add(subscription);
-    if (this.#isClosed) subscription.wake();
+    if (this.#isClosed) subscription.close();
     else if (!this.#isLooking) void this.#look();
     return subscription;
   }
 
-  /** Everybody who waits is woken, to find the file closed. */
+  /** The file is closed: nobody need wait any longer. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#pause?.abort(WOKEN);
-    this.#wakeAll();
+    for (const subscription of this.#subscriptions) subscription.close();
   }
 
   /** Never rejects. */
@@ -131,6 +131,8 @@ export class ChangeFeed implements Disposable {
 }
 
 export interface Subscription extends Disposable {
+  /** The file was closed, or replaced by another: nothing more will be heard of it, and `changed` waits no more. */
+  readonly isClosed: boolean;
   /** Resolves when something has changed since subscribing or since the last call, and after `ms` milliseconds at the latest. Keeps the process alive. */
   changed(ms: number, options?: Abortable): Promise<void>;
 }
@@ -139,6 +141,7 @@ class FeedSubscription implements Subscription {
   readonly topic: Topic;
   readonly #clock: Clock;
   readonly #remove: () => void;
+  #isClosed = false;
   #hasChanged = false;
   #sleep: AbortController | undefined;
 
@@ -146,6 +149,15 @@ class FeedSubscription implements Subscription {
     this.topic = topic;
     this.#clock = clock;
     this.#remove = remove;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.wake();
   }
 
   wake(): void {
@@ -157,7 +169,7 @@ class FeedSubscription implements Subscription {
     const { signal } = options;
     signal?.throwIfAborted();
     if (!this.#hasChanged) await this.#sleepUntilWoken(ms, signal);
-    this.#hasChanged = false;
+    this.#hasChanged = this.#isClosed;
   }
 
   async #sleepUntilWoken(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -71,7 +71,7 @@ export class ResultFeed implements Disposable {
     this.#loop = undefined;
   }
 
-  /** Never rejects: a file that cannot be read is tried again, and everything that is watched is then read anew. */
+  /** Never rejects: a file that cannot be read is tried again, a replaced one opened anew, and all that is watched is then read anew. */
   async #run(loop: Loop): Promise<void> {
     const { signal } = loop.stop;
     for (let isFirst = true; !loop.stop.signal.aborted; isFirst = false) {
@@ -94,7 +94,7 @@ export class ResultFeed implements Disposable {
       let place = await this.#database.read(lastSeq);
       loop.ready.resolve();
       if (!isFirst) for (const watch of this.#watches) await this.catchUp(watch, watch.taskIds);
-      for (;;) {
+      while (!changes.isClosed) {
         const news = await this.#database.read((sql) => sql<News>(NEWS).all(place));
         place = news.at(-1)?.seq ?? place;
         for (const { seq, taskId } of news) await this.#tellOf(seq, taskId);
@@ -135,12 +135,13 @@ interface News {
 }
 
 class SqliteWatch implements ResultWatch {
-  readonly taskIds: Set<string> = new Set();
+  readonly taskIds: Set<string>;
   readonly #feed: ResultFeed;
   readonly #listener: (meta: TaskMeta) => void;
   #isDisposed = false;
 
   constructor(feed: ResultFeed, listener: (meta: TaskMeta) => void) {
+    this.taskIds = new Set();
     this.#feed = feed;
     this.#listener = listener;
   }

@@ -81,11 +81,13 @@ interface ListenerOptions {
 class SqliteListener implements Listener {
   readonly #options: ListenerOptions;
   readonly #disposed = new AbortController();
+  #changes: Subscription;
   #place: number;
   #ahead: Row[] = [];
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#changes = options.changes;
     this.#place = options.place;
   }
 
@@ -95,7 +97,7 @@ class SqliteListener implements Listener {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
-    this.#options.changes[Symbol.dispose]();
+    this.#changes[Symbol.dispose]();
   }
 
   async #next(): Promise<IteratorResult<Message, undefined>> {
@@ -136,10 +138,18 @@ class SqliteListener implements Listener {
   async #news(): Promise<void> {
     const { signal } = this.#disposed;
     try {
-      await this.#options.changes.changed(Infinity, { signal });
+      await this.#changes.changed(Infinity, { signal });
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+    if (this.#changes.isClosed && !this.#isEnded) await this.#listenAnew();
+  }
+
+  /** The file was replaced: whatever is in the new one is news. */
+  async #listenAnew(): Promise<void> {
+    this.#changes[Symbol.dispose]();
+    this.#changes = (await this.#options.database.changes()).subscribe("broadcasts");
+    this.#place = 0;
   }
 }
 

@@ -183,13 +183,13 @@ export class SqliteStore implements MessageStore {
     await this.#database[Symbol.asyncDispose]();
   }
 
-  /** Wakes when something changes, and at the instant when a delay or a lease ends. */
+  /** Wakes when something changes, and at the instant when a delay or a lease ends. Gives up early when the file is closed. */
   async #leaseOnceThere(queues: readonly string[], deadline: number, options: TakeOptions): Promise<readonly Leased[]> {
     const changes = (await this.#database.changes()).subscribe("messages");
     try {
       for (;;) {
         const leased = await this.#lease(queues, options);
-        if (leased.length > 0 || this.#now() >= deadline) return leased;
+        if (leased.length > 0 || this.#now() >= deadline || changes.isClosed) return leased;
         const dueAt = await this.#database.read((sql) => nextDueAt(sql, queues));
         await changes.changed(Math.min(deadline, dueAt) - this.#now(), options);
       }
