@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
+  type Celeriac,
   currentTask,
   Ignore,
   InvalidArgumentsError,
@@ -13,8 +14,11 @@ import {
   TaskRevokedError,
   type TaskContext,
 } from "celeriac";
+import { encodeTask } from "../../src/message/protocol-v2.ts";
+import { NO_FOLLOW_UPS, type FollowUps, type SignatureDict } from "../../src/message/task-request.ts";
 import { deferred } from "../../src/util/deferred.ts";
 import { eventually } from "../support/eventually.ts";
+import { taskRequest } from "../support/task-request.ts";
 import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const WAIT = { timeoutMs: 10_000 };
@@ -326,6 +330,64 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
       const failed = await fail.applyAsync({ linkError: hearOfIt });
       await eventually(() => expect(heard).toHaveLength(3));
       expect(new Set(heard)).toEqual(new Set(["done", failed.id, 7]));
+    });
+  });
+
+  describe("chains sent from elsewhere", () => {
+    const step = (task: string, taskId: string, args: readonly unknown[] = []): SignatureDict => ({
+      task,
+      args,
+      kwargs: {},
+      options: { task_id: taskId },
+      subtask_type: null,
+      immutable: false,
+    });
+
+    /** Sends a task with follow-ups as Python would: the chain's next step is its last element. */
+    async function sendWith(app: Celeriac, task: string, args: readonly unknown[], followUps: Partial<FollowUps>) {
+      const id = randomUUID();
+      const request = taskRequest({ id, rootId: id, task, args, followUps: { ...NO_FOLLOW_UPS, ...followUps } });
+      const broker = await app.broker();
+      await broker.publish([{ message: encodeTask(request), route: { exchange: "", routingKey: "celery" } }]);
+      return app.result(id);
+    }
+
+    it("run step by step, each with the result before it, in one family", async () => {
+      const app = bed.app();
+      app.task("add", (x: number, y: number) => x + y);
+      app.task("tell", { bind: true }, (ctx, n: number) => [n, ctx.parentId, ctx.rootId]);
+      await bed.worker(app);
+      const first = await sendWith(app, "add", [1, 2], { chain: [step("tell", "third"), step("add", "second", [10])] });
+      expect(await app.result("third").get(WAIT)).toEqual([13, "second", first.id]);
+      expect((await first.children()).map(({ id }) => id)).toEqual(["second"]);
+    });
+
+    it("end as a whole when a step fails: nobody waits for what will never run", async () => {
+      const app = bed.app();
+      app.task("fail", () => {
+        throw new RangeError("broken");
+      });
+      await bed.worker(app);
+      await sendWith(app, "fail", [], { chain: [step("add", "never-2"), step("add", "never-1")] });
+      for (const id of ["never-1", "never-2"]) {
+        await expect(app.result(id).get(WAIT)).rejects.toMatchObject({ remoteType: "RangeError" });
+      }
+    });
+
+    it("are refused before they run where a member or follow-up needs a canvas", async () => {
+      const app = bed.app();
+      const ran: string[] = [];
+      app.task("member", () => void ran.push("member"));
+      await bed.worker(app);
+      await sendWith(app, "member", [], { chord: step("body", "body") });
+      await sendWith(app, "member", [], { chain: [{ ...step("celery.group", "g"), subtask_type: "group" }] });
+      const broker = await app.broker();
+      await eventually(async () => expect(await broker.deadLetters()).toHaveLength(2));
+      expect((await broker.deadLetters()).map(({ reason }) => reason.code)).toEqual([
+        "unsupported-canvas",
+        "unsupported-canvas",
+      ]);
+      expect(ran).toEqual([]);
     });
   });
 
