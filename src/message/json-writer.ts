@@ -67,8 +67,7 @@ class JsonWriter {
   }
 
   #content(value: object): string {
-    if ("toJSON" in value && typeof value.toJSON === "function")
-      return this.write(this.#reduced(value.toJSON.bind(value)));
+    if (hasToJson(value)) return this.write(this.#reduced(() => value.toJSON()));
     if (Array.isArray(value)) return this.#array(value);
     if (isPlainObject(value)) return this.#properties(value);
     return this.#fail(`an instance of ${classNameOf(value)} has no JSON form`);
@@ -145,4 +144,8 @@ function bytesEnvelope(bytes: Uint8Array): string {
 function pathStep(key: string | number): string {
   if (typeof key === "number") return `[${key}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return "toJSON" in value && typeof value.toJSON === "function";
 }

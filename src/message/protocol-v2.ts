@@ -48,7 +48,7 @@ export function readTaskV2(headers: Dict, body: unknown, properties: MessageProp
     task: header.text("task"),
     args,
     kwargs,
-    rootId: header.textOrNull("root_id") || id,
+    rootId: nonEmpty(header.textOrNull("root_id")) ?? id,
     parentId: header.textOrNull("parent_id"),
     groupId: header.textOrNull("group"),
     groupIndex: header.count("group_index"),
@@ -64,7 +64,7 @@ export function readTaskV2(headers: Dict, body: unknown, properties: MessageProp
     replacedTaskNesting: header.count("replaced_task_nesting") ?? 0,
     stamps: header.dict("stamps"),
     headers: customHeaders(headers),
-    replyTo: property.textOrNull("replyTo") || null,
+    replyTo: nonEmpty(property.textOrNull("replyTo")),
     priority: property.count("priority"),
     followUps: readFollowUps(embed),
   };
@@ -195,4 +195,8 @@ function checkedCustomHeaders(headers: Dict): Dict {
 /** Brokers keep headers as plain JSON, some as AMQP tables: there is no place for Kombu's typed values. */
 function requirePlain(value: unknown, path: string): void {
   if (!isPlainJson(value)) throw new EncodeError(path, "a header takes plain JSON values only");
+}
+
+function nonEmpty(text: string | null): string | null {
+  return text === "" ? null : text;
 }

@@ -147,17 +147,17 @@ describe("memory()", () => {
   it("offers a broker with a broadcaster, results and keys", async () => {
     const context = { clock: new FakeClock(), log: silentLogger, resultExpiresMs: 1_000 };
     const adapter = memory();
-    const broker = adapter.createBroker?.(context);
-    await broker?.connect();
-    expect([adapter.url, broker?.state, broker?.broadcaster instanceof MemoryBroadcaster]).toEqual([
+    const broker = adapter.createBroker(context);
+    await broker.connect();
+    expect([adapter.url, broker.state, broker.broadcaster instanceof MemoryBroadcaster]).toEqual([
       "memory:",
       "open",
       true,
     ]);
-    const [backend, keys] = [adapter.createResultBackend?.(context), adapter.createKeyStore?.(context)];
-    await backend?.open();
-    expect(await keys?.claim("key", "owner", 1_000)).toBe(true);
-    for (const part of [broker, backend, keys]) await part?.[Symbol.asyncDispose]();
+    const [backend, keys] = [adapter.createResultBackend(context), adapter.createKeyStore(context)];
+    await backend.open();
+    expect(await keys.claim("key", "owner", 1_000)).toBe(true);
+    for (const part of [broker, backend, keys]) await part[Symbol.asyncDispose]();
   });
 });
 

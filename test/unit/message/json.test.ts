@@ -213,7 +213,7 @@ describe("a round trip", () => {
 
   it("reads plain JSON as JSON.parse does, where both can", () => {
     fc.assert(
-      fc.property(fc.json({ noUnicodeString: false } as object), (text) => {
+      fc.property(fc.json(), (text) => {
         expect(encodeJson(decodeJson(text))).toBeTypeOf("string");
         expect(decodeJson(`[NaN,${text}]`)).toEqual([NaN, decodeJson(text)]);
       }),
@@ -222,7 +222,7 @@ describe("a round trip", () => {
 
   it("of arbitrary text ends in a value or in UnreadableMessageError", () => {
     const fragments = fc.constantFrom(
-      ...'[]{},:"\\ \n-0.9eE',
+      ...Array.from('[]{},:"\\ \n-0.9eE'),
       "NaN",
       "Infinity",
       "true",

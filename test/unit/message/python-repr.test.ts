@@ -16,7 +16,7 @@ describe("the Python form of arguments", () => {
 
   const NUL = String.fromCharCode(0);
 
-  it.each([
+  it.each<readonly [unknown, string]>([
     ["it's", `"it's"`],
     ['"', `'"'`],
     [`'"`, `'\\'"'`],

@@ -16,7 +16,7 @@ describe("a value of Python's", () => {
     "Decimal takes %s and keeps it",
     (text) => {
       expect(new Decimal(text).text).toBe(text);
-      expect(`${new Decimal(text)}`).toBe(text);
+      expect(String(new Decimal(text))).toBe(text);
       expect(JSON.stringify(new Decimal(text))).toBe(JSON.stringify(text));
     },
   );
