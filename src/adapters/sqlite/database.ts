@@ -24,6 +24,7 @@ export interface DatabaseOptions {
  */
 export class Database implements AsyncDisposable {
   readonly #options: DatabaseOptions;
+  readonly #siblings: Database[] = [];
   #hold: Promise<Hold> | undefined;
   #shared: SharedDatabase | undefined;
   #isClosed = false;
@@ -36,14 +37,23 @@ export class Database implements AsyncDisposable {
     return this.#options.clock;
   }
 
+  /** Another hold on the same file, with the same errors; disposed with this one. Each finds out for itself that the file was replaced. */
+  sibling(): Database {
+    const sibling = new Database(this.#options);
+    this.#siblings.push(sibling);
+    return sibling;
+  }
+
   /** Whether `Symbol.asyncDispose` was called. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
+  /** Opens the file, and anew if another has taken its place. */
   async open(options: Abortable = {}): Promise<void> {
+    if (this.#shared?.isCurrent() === false) this.#letGo(this.#shared);
     await untilAborted(
-      this.#use((shared) => shared.assertSameFile()),
+      this.#use(() => undefined),
       options.signal,
     );
   }
@@ -64,6 +74,7 @@ export class Database implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    for (const sibling of this.#siblings) await sibling[Symbol.asyncDispose]();
     const hold = this.#hold;
     this.#hold = undefined;
     this.#shared = undefined;

@@ -32,7 +32,7 @@ export function sqlite({ path: file }: SqliteOptions): Adapter {
     createBroker: ({ clock, log }) => {
       const database = brokerDatabase(clock);
       const store = new SqliteStore({ url, database });
-      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database), clock, log });
+      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database.sibling()), clock, log });
     },
     createResultBackend: ({ clock, log, resultExpiresMs }) =>
       new SqliteBackend({ database: resultDatabase(clock), resultExpiresMs, log }),

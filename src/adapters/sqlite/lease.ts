@@ -15,8 +15,8 @@ const NEXT_DUE = `SELECT due_at FROM messages WHERE ${IS_WAITING} ORDER BY due_a
 const DUE = `SELECT id FROM messages WHERE ${IS_WAITING} AND due_at <= ? ORDER BY due_at LIMIT ${PROMOTED_A_TAKE}`;
 const PROMOTE = `UPDATE messages SET state = ${READY} WHERE id = ?`;
 const COLUMNS = "id, queue, deliveries, fence, head, body";
-const FIRST_ROWS = `SELECT ${COLUMNS} FROM messages WHERE ${IS_READY} ORDER BY rank, id LIMIT ?`;
-const FIRST_PLACES = `SELECT id, rank FROM messages WHERE ${IS_READY} ORDER BY rank, id LIMIT ?`;
+const FIRST_ROWS = `SELECT ${COLUMNS} FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
+const FIRST_PLACES = `SELECT id, rank, since FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
 const ROW = `SELECT ${COLUMNS} FROM messages WHERE id = ?`;
 const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
 
@@ -65,13 +65,19 @@ interface ReadyRow extends StoredMessage {
   readonly fence: number;
 }
 
+interface Place {
+  readonly id: number;
+  readonly rank: number;
+  readonly since: number;
+}
+
 function firstReady(sql: Sql, queues: readonly string[], max: number): readonly ReadyRow[] {
   const [only, ...others] = queues;
   if (only === undefined) return [];
   if (others.length === 0) return sql<ReadyRow>(FIRST_ROWS).all(only, max);
   return queues
-    .flatMap((queue) => sql<{ readonly id: number; readonly rank: number }>(FIRST_PLACES).all(queue, max))
-    .sort((a, b) => a.rank - b.rank || a.id - b.id)
+    .flatMap((queue) => sql<Place>(FIRST_PLACES).all(queue, max))
+    .sort((a, b) => a.rank - b.rank || a.since - b.since || a.id - b.id)
     .slice(0, max)
     .flatMap(({ id }) => sql<ReadyRow>(ROW).get(id) ?? []);
 }

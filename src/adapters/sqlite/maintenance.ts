@@ -17,17 +17,18 @@ const FREE_PAGES = 1_000;
 const BROADCAST_AGE_MS = 60_000;
 
 /**
- * Deletes what has expired and gives unused pages back, every minute until aborted. Never rejects: what failed is tried again in
+ * Deletes what has expired and gives unused pages back, every minute until the file is closed. Never rejects: what failed is tried again in
  * the next round, and a file that cannot be used is the affair of those who use it. Does not keep the process alive.
  */
-export async function runMaintenance(database: SharedDatabase, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function runMaintenance(database: SharedDatabase, clock: Clock): Promise<void> {
+  const signal = database.closed;
   while (!signal.aborted) {
     try {
       await clock.sleep(INTERVAL_MS, { ref: false, signal });
       await deleteExpired(database, clock, signal);
       await shrink(database, clock, signal);
     } catch {
-      // Aborted, or to be tried again.
+      // Closed, or to be tried again.
     }
   }
 }

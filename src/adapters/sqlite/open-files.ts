@@ -1,4 +1,5 @@
 import type { Clock } from "../../util/clock.ts";
+import { runMaintenance } from "./maintenance.ts";
 import { canonicalPath, openSharedDatabase, type SharedDatabase } from "./shared-database.ts";
 
 /** One user's share in an open file. */
@@ -38,11 +39,17 @@ function filesOf(clock: Clock): Map<string, OpenFile> {
 }
 
 function startOpening(files: Map<string, OpenFile>, key: string, clock: Clock): OpenFile {
-  const opening = openSharedDatabase(key, clock, () => forget(files, key, file));
+  const opening = openAndMaintain(key, clock, () => forget(files, key, file));
   const file: OpenFile = { users: 0, opening };
   files.set(key, file);
   opening.catch(() => forget(files, key, file));
   return file;
+}
+
+async function openAndMaintain(path: string, clock: Clock, release: () => void): Promise<SharedDatabase> {
+  const shared = await openSharedDatabase(path, clock, release);
+  void runMaintenance(shared, clock);
+  return shared;
 }
 
 function forget(files: Map<string, OpenFile>, key: string, file: OpenFile): void {

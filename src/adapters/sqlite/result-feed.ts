@@ -89,6 +89,7 @@ export class ResultFeed implements Disposable {
   }
 
   async #tellNews(loop: Loop, isFirst: boolean): Promise<void> {
+    await this.#database.open();
     const changes = (await this.#database.changes()).subscribe("results");
     try {
       let place = await this.#database.read(lastSeq);

@@ -48,11 +48,12 @@ const MIGRATIONS: readonly string[] = [
     fence INTEGER NOT NULL DEFAULT 0,  -- a receipt is held while it has this number; hand-outs and settlements raise it
     queue TEXT NOT NULL,
     rank INTEGER NOT NULL,  -- the priority below zero: the lowest is served first
+    since INTEGER NOT NULL, -- when it was or will be first ready: its place in its rank, which it keeps when it comes back
     reason TEXT,
     head TEXT NOT NULL,
     body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX messages_ready ON messages (queue, rank) WHERE state = ${READY};
+  CREATE INDEX messages_ready ON messages (queue, rank, since) WHERE state = ${READY};
   CREATE INDEX messages_held ON messages (queue, due_at, state) WHERE state IN (${LEASED}, ${DELAYED});
   CREATE INDEX messages_dead ON messages (due_at) WHERE state = ${DEAD};
 

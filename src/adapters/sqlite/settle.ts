@@ -7,7 +7,9 @@ const IS_HELD = "id = ? AND fence = ?";
 
 const ACK = `DELETE FROM messages WHERE ${IS_HELD}`;
 const REQUEUE = `UPDATE messages SET state = ${READY}, fence = fence + 1 WHERE ${IS_HELD}`;
-const DEFER = `UPDATE messages SET state = ?, due_at = ?, deliveries = deliveries - 1, fence = fence + 1 WHERE ${IS_HELD}`;
+const DEFER = `
+  UPDATE messages SET state = ${DELAYED}, due_at = ?, since = ?, deliveries = deliveries - 1, fence = fence + 1 WHERE ${IS_HELD}`;
+const HAND_BACK = `UPDATE messages SET state = ${READY}, deliveries = deliveries - 1, fence = fence + 1 WHERE ${IS_HELD}`;
 const BURY = `UPDATE messages SET state = ${DEAD}, due_at = ?, reason = ?, fence = fence + 1 WHERE ${IS_HELD}`;
 const RENEW = `UPDATE messages SET state = ${LEASED}, due_at = ? WHERE ${IS_HELD}`;
 
@@ -22,7 +24,8 @@ export function settle(sql: Sql, settlement: Settlement, now: number): boolean {
       return sql(REQUEUE).run(...receipt).changes > 0;
     case "defer": {
       const dueAt = settlement.until.getTime();
-      return sql(DEFER).run(dueAt > now ? DELAYED : READY, dueAt, ...receipt).changes > 0;
+      if (dueAt <= now) return sql(HAND_BACK).run(...receipt).changes > 0;
+      return sql(DEFER).run(dueAt, dueAt, ...receipt).changes > 0;
     }
     case "dead-letter":
       return sql(BURY).run(now, JSON.stringify(settlement.reason), ...receipt).changes > 0;

@@ -4,7 +4,6 @@ import type { Clock } from "../../util/clock.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { loadDriver, type Connection, type Statement } from "./driver.ts";
 import { isBusy } from "./failure.ts";
-import { runMaintenance } from "./maintenance.ts";
 import { migrate } from "./schema.ts";
 
 /** How long SQLite itself waits for another process's lock, in milliseconds: this thread does nothing else meanwhile, so it is short. */
@@ -13,7 +12,7 @@ const BLOCKING_WAIT_MS = 20;
 const LOCK_TIMEOUT_MS = 10_000;
 const LOCK_PAUSE_MS = 5;
 /** How often an open file is compared with the one at its path, in milliseconds. */
-const SAME_FILE_INTERVAL_MS = 1_000;
+const CURRENT_INTERVAL_MS = 1_000;
 /** Of SQLite's own memory for pages, in KiB. */
 const CACHE_KIB = 16_384;
 /** The log keeps at most this size once it has been emptied, in bytes. */
@@ -36,11 +35,10 @@ export class SharedDatabase implements AsyncDisposable {
   readonly #release: () => void;
   readonly #statements = new Map<string, Statement<unknown>>();
   readonly #inode: number;
-  readonly #maintenance = new AbortController();
-  readonly changes: ChangeFeed;
+  readonly #closed = new AbortController();
+  readonly #changes: ChangeFeed;
   #synchronous: Durability | undefined;
-  #sameFileSeenAt = 0;
-  #isClosed = false;
+  #currentAt = 0;
 
   constructor(connection: Connection, path: string, clock: Clock, release: () => void) {
     this.#connection = connection;
@@ -48,8 +46,17 @@ export class SharedDatabase implements AsyncDisposable {
     this.#clock = clock;
     this.#release = release;
     this.#inode = statSync(path).ino;
-    this.changes = new ChangeFeed({ clock, walPath: `${path}-wal`, dataVersion: () => this.#dataVersion() });
-    void runMaintenance(this, clock, this.#maintenance.signal);
+    this.#changes = new ChangeFeed({ clock, walPath: `${path}-wal`, dataVersion: () => this.#dataVersion() });
+  }
+
+  /** Aborted when it is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  get changes(): ChangeFeed {
+    this.#assertOpen();
+    return this.#changes;
   }
 
   /** Runs `queries` outside of any transaction: each sees the file as it is by then. */
@@ -69,14 +76,18 @@ export class SharedDatabase implements AsyncDisposable {
     this.#connection.exec(`PRAGMA incremental_vacuum(${pages})`);
   }
 
-  /** The file is not the one at its path any more: what is written here, no other process will ever read. */
-  assertSameFile(): void {
+  /**
+   * Whether the file is still the one at its path. If not, what is written here no other process will ever read: it is closed, and all who
+   * use it meet FileReplacedError.
+   */
+  isCurrent(): boolean {
+    if (this.closed.aborted) return false;
     const stats = statSync(this.#path, { throwIfNoEntry: false });
-    this.#sameFileSeenAt = this.#clock.now();
-    if (stats?.ino === this.#inode) return;
+    this.#currentAt = this.#clock.now();
+    if (stats?.ino === this.#inode) return true;
     this.#release();
     this.#close();
-    throw new FileReplacedError();
+    return false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,16 +95,15 @@ export class SharedDatabase implements AsyncDisposable {
   }
 
   #close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#maintenance.abort();
-    this.changes[Symbol.dispose]();
+    if (this.closed.aborted) return;
+    this.#closed.abort();
+    this.#changes[Symbol.dispose]();
     this.#connection.close();
   }
 
   #runTransaction<T>(durability: Durability, work: (sql: Sql) => T): T {
     this.#assertOpen();
-    if (durability === "durable") this.assertSameFile();
+    if (durability === "durable") this.#assertCurrent();
     this.#setSynchronous(durability);
     this.#sql("BEGIN IMMEDIATE").run();
     try {
@@ -132,12 +142,16 @@ export class SharedDatabase implements AsyncDisposable {
 
   #dataVersion(): number {
     this.#assertOpen();
-    if (this.#clock.now() - this.#sameFileSeenAt >= SAME_FILE_INTERVAL_MS) this.assertSameFile();
+    if (this.#clock.now() - this.#currentAt >= CURRENT_INTERVAL_MS) this.#assertCurrent();
     return this.#sql<{ data_version: number }>("PRAGMA data_version").get()?.data_version ?? 0;
   }
 
   #assertOpen(): void {
-    if (this.#isClosed) throw new FileReplacedError();
+    if (this.closed.aborted) throw new FileReplacedError();
+  }
+
+  #assertCurrent(): void {
+    if (!this.isCurrent()) throw new FileReplacedError();
   }
 }
 

@@ -148,6 +148,7 @@ class SqliteListener implements Listener {
   /** The file was replaced: whatever is in the new one is news. */
   async #listenAnew(): Promise<void> {
     this.#changes[Symbol.dispose]();
+    await this.#options.database.open();
     this.#changes = (await this.#options.database.changes()).subscribe("broadcasts");
     this.#place = 0;
   }

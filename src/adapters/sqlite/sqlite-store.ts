@@ -41,7 +41,7 @@ const PURGED_AT_ONCE = 5_000;
 
 const DEFAULT_DEAD_LETTERS = 100;
 
-const INSERT = "INSERT INTO messages (state, due_at, queue, rank, head, body) VALUES (?, ?, ?, ?, ?, ?)";
+const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
 const DEAD_LETTERS = `
   SELECT id, queue, reason, deliveries, due_at, head, body FROM messages
   WHERE state = ${DEAD} AND queue = coalesce(?, queue) ORDER BY due_at, id LIMIT ?`;
@@ -102,7 +102,15 @@ export class SqliteStore implements MessageStore {
       const insert = sql(INSERT);
       for (const { queue, message, delayMs } of items) {
         const dueAt = Math.min(now + Math.ceil(delayMs), Number.MAX_SAFE_INTEGER);
-        insert.run(delayMs > 0 ? DELAYED : READY, dueAt, queue, rankOf(message), encodeHead(message), message.body);
+        insert.run(
+          delayMs > 0 ? DELAYED : READY,
+          dueAt,
+          queue,
+          rankOf(message),
+          dueAt,
+          encodeHead(message),
+          message.body,
+        );
       }
     });
     await this.#tellTakers();
