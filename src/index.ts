@@ -5,7 +5,6 @@ export {
   AppClosedError,
   InvalidArgumentsError,
   InvalidSendOptionsError,
-  MissingDriverError,
   PublishTimeoutError,
   TaskDefinitionError,
   TaskImportError,
@@ -28,6 +27,7 @@ export { currentTask, type TaskContext } from "./app/task-context.ts";
 export type { ArgumentSpec, TaskOptions } from "./app/task-options.ts";
 export type { Call, KeywordTask, Task } from "./app/task.ts";
 export type { Adapter } from "./adapters/adapter.ts";
+export { MissingDriverError } from "./adapters/missing-driver-error.ts";
 export { ResultBackendUnavailableError, UnreadableResultError } from "./backend/errors.ts";
 export type { TaskMeta, TaskState } from "./backend/task-meta.ts";
 export {

@@ -56,11 +56,6 @@ export class TaskImportError extends CeleriacError {
   }
 }
 
-/** The optional package that a broker or backend needs is not installed. */
-export class MissingDriverError extends CeleriacError {
-  readonly code = "CELERIAC_MISSING_DRIVER";
-}
-
 /** The app was closed; make a new one. */
 export class AppClosedError extends CeleriacError {
   readonly code = "CELERIAC_APP_CLOSED";

@@ -12,7 +12,7 @@ export interface SettingKind<T> {
 }
 
 /** A value of the wrong kind; `detail` says what the kind alone does not. */
-export class BadValue extends Error {}
+class BadValue extends Error {}
 
 export const text: SettingKind<string> = {
   expected: "text",

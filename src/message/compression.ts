@@ -7,7 +7,7 @@ import { UnreadableMessageError } from "./errors.ts";
 export type Compression = "gzip" | "zlib" | "brotli";
 
 /** Largest body that is decompressed, in bytes: a few compressed kilobytes could otherwise fill the memory. */
-export const MAX_DECOMPRESSED_BYTES: number = 64 * 1024 * 1024;
+const MAX_DECOMPRESSED_BYTES: number = 64 * 1024 * 1024;
 
 export interface CompressedBody {
   readonly body: Uint8Array;

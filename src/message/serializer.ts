@@ -60,7 +60,7 @@ export function utf8Bytes(text: string): Uint8Array {
 const UTF8 = new TextEncoder();
 
 /** Throws UnreadableMessageError for bytes that are not UTF-8. */
-export function utf8Text(bytes: Uint8Array): string {
+function utf8Text(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new UnreadableMessageError("its body is not UTF-8");
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }

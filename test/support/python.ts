@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** The Celery that the interop tests speak with. */
-export const CELERY_VERSION = "5.7.0";
+const CELERY_VERSION = "5.7.0";
 const PACKAGES = [`celery==${CELERY_VERSION}`, "kombu==5.7.0"];
 
 const REPOSITORY = join(import.meta.dirname, "../..");

@@ -19,7 +19,7 @@ export interface RecordingStore {
   heal(): void;
 }
 
-export const AWAY: Error = new BrokerUnavailableError("memory:", "it is away.");
+const AWAY: Error = new BrokerUnavailableError("memory:", "it is away.");
 
 export function recordingStore(clock: Clock, overrides: Partial<MessageStore> = {}): RecordingStore {
   const memory = new MemoryStore({ clock });

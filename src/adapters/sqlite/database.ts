@@ -4,7 +4,6 @@ import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import type { ChangeFeed } from "./change-feed.ts";
-import { DriverMissingError } from "./driver.ts";
 import { explainFailure } from "./failure.ts";
 import { acquireFile, type Hold } from "./open-files.ts";
 import { SchemaError } from "./schema.ts";
@@ -124,9 +123,7 @@ export class Database implements AsyncDisposable {
 }
 
 function detailOf(error: unknown, path: string): string | undefined {
-  if (error instanceof FileReplacedError || error instanceof SchemaError || error instanceof DriverMissingError) {
-    return error.message;
-  }
+  if (error instanceof FileReplacedError || error instanceof SchemaError) return error.message;
   if ((error as { code?: unknown } | undefined)?.code === "ENOENT") {
     return `the directory ${dirname(path)} does not exist. Create it.`;
   }

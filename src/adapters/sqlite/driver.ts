@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { MissingDriverError } from "../missing-driver-error.ts";
 
 export type SqlValue = null | number | string | Uint8Array;
 
@@ -26,7 +27,7 @@ export interface Driver {
 
 type ConnectionClass = new (path: string) => Connection;
 
-/** node:sqlite where this Node has it without a flag, else better-sqlite3. Throws DriverMissingError when neither loads. */
+/** node:sqlite where this Node has it without a flag, else better-sqlite3. Throws MissingDriverError when neither loads. */
 export function loadDriver(): Driver {
   const builtin = process.getBuiltinModule("node:sqlite") as { readonly DatabaseSync: ConnectionClass } | undefined;
   if (builtin !== undefined) return { name: "node:sqlite", open: (path) => new builtin.DatabaseSync(path) };
@@ -50,20 +51,17 @@ function loadBetterSqlite3(): ConnectionClass {
       failure ??= error;
     }
   }
-  throw new DriverMissingError(failure);
+  throw missingDriver(failure);
 }
 
-/** Neither driver can be used; the message says how to get one. */
-export class DriverMissingError extends Error {
-  constructor(cause: unknown) {
-    const isInstalled = (cause as { code?: unknown } | null)?.code !== "MODULE_NOT_FOUND";
-    super(
-      `Node ${process.versions.node} has no node:sqlite of its own, and better-sqlite3 ` +
-        `${isInstalled ? "cannot be loaded" : "is not installed"}. Run: ${installCommand(isInstalled)}`,
-      { cause },
-    );
-    this.name = "DriverMissingError";
-  }
+/** Neither driver can be used. */
+function missingDriver(cause: unknown): MissingDriverError {
+  const isInstalled = (cause as { code?: unknown } | null)?.code !== "MODULE_NOT_FOUND";
+  const problem = isInstalled ? "cannot be loaded" : "is not installed";
+  return new MissingDriverError(
+    `Node ${process.versions.node} has no node:sqlite of its own, and better-sqlite3 ${problem}. Run: ${installCommand(isInstalled)}`,
+    { cause },
+  );
 }
 
 /**
