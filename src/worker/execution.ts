@@ -87,7 +87,8 @@ class Execution {
   readonly #delivery: Delivery;
   readonly #parts: WorkerParts;
   readonly #record: TaskRecord;
-  #startedAt = 0;
+  /** How long the body ran. */
+  #seconds = 0;
 
   constructor(request: TaskRequest, definition: TaskDefinition, delivery: Delivery, parts: WorkerParts) {
     this.#request = request;
@@ -100,7 +101,7 @@ class Execution {
   async live(): Promise<void> {
     this.#parts.log.debug("task received", this.#fields({ queue: this.#delivery.queue }));
     if (await this.#isSettledUnstarted()) return;
-    await this.#settle(await this.#start());
+    await this.#settle(await this.#run());
   }
 
   /** Whether the task needs no run, or not now: then the delivery is settled. */
@@ -123,18 +124,20 @@ class Execution {
     return true;
   }
 
-  async #start(): Promise<PoolOutcome> {
+  async #run(): Promise<PoolOutcome> {
     const { pool, clock, config } = this.#parts;
     const { timeLimit } = this.#request;
     const { options } = this.#definition;
-    this.#startedAt = clock.now();
+    const startedAt = clock.now();
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
-    return pool.run(this.#job(), {
+    const outcome = await pool.run(this.#job(), {
       signal: this.#parts.giveUp,
       softMs: timeLimit.softMs ?? options.softTimeLimitMs ?? milliseconds(config.taskSoftTimeLimit),
       hardMs: timeLimit.hardMs ?? options.timeLimitMs ?? milliseconds(config.taskTimeLimit),
       onProgress: (value) => this.#storeOnTheWay(this.#record.progress(value)),
     });
+    this.#seconds = (clock.now() - startedAt) / 1000;
+    return outcome;
   }
 
   #job(): PoolJob {
@@ -172,7 +175,7 @@ class Execution {
     await this.#store(this.#record.succeeded(value, [...children, ...sent]));
     await this.#delivery.ack();
     const result = value.text.slice(0, LOGGED_RESULT_LENGTH);
-    this.#parts.log.info("task succeeded", this.#fields({ seconds: this.#seconds(), result }));
+    this.#parts.log.info("task succeeded", this.#fields({ seconds: this.#seconds, result }));
   }
 
   async #endFailed(failure: Failure, children: readonly SentChild[]): Promise<void> {
@@ -184,7 +187,7 @@ class Execution {
     await this.#delivery.ack();
     const { exc_type, exc_message, traceback } = failure;
     const error = `${exc_type}: ${exc_message.map(String).join(", ")}`;
-    this.#parts.log.error("task failed", this.#fields({ seconds: this.#seconds(), error, traceback }));
+    this.#parts.log.error("task failed", this.#fields({ seconds: this.#seconds, error, traceback }));
   }
 
   async #endRetried(outcome: Extract<PoolOutcome, { kind: "retry" }>): Promise<void> {
@@ -248,10 +251,6 @@ class Execution {
 
   #fields(more: LogFields = {}): LogFields {
     return { task: this.#request.shadow ?? this.#request.task, id: this.#request.id, ...more };
-  }
-
-  #seconds(): number {
-    return (this.#parts.clock.now() - this.#startedAt) / 1000;
   }
 }
 

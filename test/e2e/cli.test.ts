@@ -90,21 +90,21 @@ describe("calling the quick start's tasks", () => {
   });
 
   it("a task that no worker knows ends the call with 3", async () => {
-    const { code, stderr } = await quickstart("call", "quickstart.typo", "--wait", "10");
+    const { code, stderr } = await quickstart("call", "quickstart.typo", "--wait", "30");
     expect(code).toBe(3);
     expect(stderr).toContain("NotRegistered: quickstart.typo");
   });
 
   it("a wait that is over ends the call with 5, and the result can be had later", async () => {
-    const late = await quickstart("call", "quickstart.sleep", "-a", "[1.5]", "--wait", "0.2");
+    const late = await quickstart("call", "quickstart.sleep", "-a", "[8]", "--wait", "0.2");
     expect(late).toMatchObject({ code: 5, stdout: "" });
     const id = /The task (\S+) did not end within 200 ms/.exec(late.stderr)?.[1] ?? "";
 
     expect(await quickstart("result", id)).toMatchObject({ code: 5, stdout: "" });
-    expect(await quickstart("result", id, "--wait", "10")).toMatchObject({ code: 0, stdout: "1.5\n" });
-    expect(await quickstart("result", id)).toMatchObject({ code: 0, stdout: "1.5\n" });
+    expect(await quickstart("result", id, "--wait", "30")).toMatchObject({ code: 0, stdout: "8\n" });
+    expect(await quickstart("result", id)).toMatchObject({ code: 0, stdout: "8\n" });
     const { stdout } = await quickstart("result", id, "--json");
-    expect(JSON.parse(stdout)).toMatchObject({ id, state: "SUCCESS", result: 1.5, traceback: null });
+    expect(JSON.parse(stdout)).toMatchObject({ id, state: "SUCCESS", result: 8, traceback: null });
   });
 
   it("the result of a task that failed is its error, and its traceback where that is asked for", async () => {
