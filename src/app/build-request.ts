@@ -8,6 +8,7 @@ import { reprArgs, reprKwargs } from "../message/python-repr.ts";
 import { NO_FOLLOW_UPS, type FollowUps, type SignatureDict, type TaskRequest } from "../message/task-request.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { InvalidSendOptionsError } from "./errors.ts";
+import { checkSendOptions } from "./check-send-options.ts";
 import type { SendOptions } from "./send-options.ts";
 import type { TaskOptions } from "./task-options.ts";
 
@@ -38,7 +39,7 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
   const { task, args, kwargs, options } = call;
   const { config, taskOptions, now } = context;
   const { parent, chain = [] } = context.family;
-  checkOptions(task, options);
+  checkSendOptions(task, options, now);
   const id = options.taskId ?? randomUUID();
   const softMs = options.softTimeLimitMs ?? taskOptions.softTimeLimitMs ?? null;
   const hardMs = options.timeLimitMs ?? taskOptions.timeLimitMs ?? null;
@@ -77,23 +78,6 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
 /** The request as the app's configuration has it cross the wire. */
 export function messageOf(request: TaskRequest, { taskCompression }: ResolvedConfig, now: number): Message {
   return encodeTask(request, taskCompression === "none" ? { now } : { now, compression: taskCompression });
-}
-
-function checkOptions(task: string, options: SendOptions): void {
-  const { countdownMs, eta, priority, queue, exchange } = options;
-  const refuse = (problem: string): never => {
-    throw new InvalidSendOptionsError(`${task}: ${problem}`);
-  };
-  if (countdownMs !== undefined && eta !== undefined) refuse("give countdownMs or eta, not both.");
-  if (countdownMs !== undefined && !Number.isFinite(countdownMs))
-    refuse("countdownMs must be a number of milliseconds.");
-  if (eta !== undefined && Number.isNaN(eta.getTime())) refuse("eta is not a valid date.");
-  if (options.expires instanceof Date && Number.isNaN(options.expires.getTime()))
-    refuse("expires is not a valid date.");
-  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 9)) {
-    refuse(`priority must be a whole number from 0 to 9, not ${String(priority)}.`);
-  }
-  if (queue !== undefined && exchange !== undefined) refuse("give queue or exchange, not both.");
 }
 
 function etaOf({ countdownMs, eta }: SendOptions, now: number): Date | null {

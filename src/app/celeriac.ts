@@ -11,18 +11,18 @@ import { Connections } from "./connections.ts";
 import type { DefineStub, DefineTask, TaskBody, TaskDefinition } from "./define-task.ts";
 import { EagerRuns } from "./eager.ts";
 import { checkRequiredEnv, readEnvironment, type Environment } from "./environment.ts";
-import { TaskDefinitionError } from "./errors.ts";
+import { InvalidArgumentsError, TaskDefinitionError } from "./errors.ts";
 import { makeTask } from "./make-task.ts";
 import { Producer, type RoutedRequest } from "./producer.ts";
 import { QueueTable } from "./queue-table.ts";
 import { TaskRegistry } from "./registry.ts";
 import { resolveConfig, type ConfigInCode, type ConfigLayers, type Resolution } from "./resolve-config.ts";
-import type { Resource } from "./resource.ts";
+import { CONTEXT_NAMES, type Resource } from "./resource.ts";
 import { revokeTasks } from "./revoke.ts";
 import type { SendOptions } from "./send-options.ts";
 import { currentRun } from "./task-context.ts";
 import type { Task } from "./task.ts";
-import type { ArgumentSpec, TaskOptions } from "./task-options.ts";
+import { checkTaskOptions, type ArgumentSpec, type TaskOptions } from "./task-options.ts";
 
 type CommandLine = NonNullable<ConfigLayers["commandLine"]>;
 
@@ -43,12 +43,13 @@ export interface AppSurroundings {
 export class Celeriac<Resources extends object = object> implements ResultSource, AsyncDisposable {
   readonly name: string;
   readonly clock: Clock;
-  readonly env: Environment;
   readonly tasks: TaskRegistry = new TaskRegistry();
   readonly resources: ReadonlyMap<string, Resource<unknown>>;
   log: Logger;
 
   readonly #code: ConfigInCode;
+  /** Private, so that printing an app prints no secrets. */
+  readonly #env: Environment;
   readonly #resources = new Map<string, Resource<unknown>>();
   #commandLine: CommandLine = {};
   #parts: Parts | undefined;
@@ -59,7 +60,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   ) {
     this.name = name;
     this.#code = config;
-    this.env = surroundings.env ?? readEnvironment();
+    this.#env = surroundings.env ?? readEnvironment();
     this.clock = surroundings.clock ?? systemClock;
     this.log = surroundings.log ?? silentLogger;
     this.resources = this.#resources;
@@ -81,6 +82,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
       );
     }
     const { bind = false, ...options } = isBare ? {} : optionsOrHandler;
+    checkTaskOptions(name, options);
     return this.#define({ name, options, body: { handler, bind } });
   };
 
@@ -93,6 +95,9 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     name: Name,
     resource: Resource<T>,
   ): Celeriac<Resources & { readonly [K in Name]: T }> {
+    if (CONTEXT_NAMES.has(name)) {
+      throw new TaskDefinitionError(`A resource cannot be called "${name}": the context of every task has that name.`);
+    }
     this.#resources.set(name, resource);
     return this as unknown as Celeriac<Resources & { readonly [K in Name]: T }>;
   }
@@ -107,12 +112,13 @@ export class Celeriac<Resources extends object = object> implements ResultSource
       readonly kwargs?: Readonly<Record<string, unknown>>;
     } & SendOptions = {},
   ): Promise<AsyncResult<Result>> {
+    if (Array.isArray(call)) throw new InvalidArgumentsError(name, "args", "takes { args: […] }, not a list.");
     const { args = [], kwargs = {}, ...options } = call;
     const [result] = await this.sendBatch([new Signature<Result>({ task: name, args, kwargs, options })], options);
     return result;
   }
 
-  /** Sends many calls in one round trip: all or none. */
+  /** Sends many calls in one round trip: all or none. How it is published is said here, not in the calls' own options. */
   async sendBatch<const Calls extends readonly Signature[]>(
     calls: Calls,
     options: Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy"> = {},
@@ -162,6 +168,10 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     this.#commandLine = { ...this.#commandLine, ...config };
   }
 
+  get env(): Environment {
+    return this.#env;
+  }
+
   // ── Parts ──
 
   get queues(): QueueTable {
@@ -209,13 +219,13 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   }
 
   #resolve(): Parts {
-    const resolution = resolveConfig({ code: this.#code, environment: this.env, commandLine: this.#commandLine });
+    const resolution = resolveConfig({ code: this.#code, environment: this.#env, commandLine: this.#commandLine });
     const { config } = resolution;
     const { clock, tasks } = this;
     const queues = new QueueTable(config);
     const connections = new Connections({ appName: this.name, config, clock, log: this.log });
     const producer = new Producer({ config, clock, connections, queues, tasks });
-    const eager = new EagerRuns({ config, tasks, resources: this.resources, log: this.log, clock });
+    const eager = new EagerRuns({ config, tasks, resources: this.resources, log: this.log, clock, producer });
     return { resolution, queues, connections, producer, eager };
   }
 

@@ -29,7 +29,7 @@ export class Connections implements AsyncDisposable {
   readonly #watcher: OnceOpen<ResultWatcher>;
   readonly #keys: OnceOpen<KeyStore | undefined>;
   readonly #opened: AsyncDisposable[] = [];
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -70,15 +70,28 @@ export class Connections implements AsyncDisposable {
     return this.#whileOpen(this.#keys);
   }
 
-  /** Closes what was opened, last first. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    for (const part of this.#opened.reverse()) await part[Symbol.asyncDispose]();
+  /** Closes what was opened, last first, also what is being opened right now. Rejects with the first error, once all are closed. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const underWay = [this.#broker, this.#backend, this.#watcher, this.#keys].map((part) => part.settled());
+    await Promise.all(underWay);
+    const errors: unknown[] = [];
+    for (const part of this.#opened.reverse()) {
+      try {
+        await part[Symbol.asyncDispose]();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   async #whileOpen<T>(part: OnceOpen<T>): Promise<T> {
-    if (this.#isClosed) throw new AppClosedError(this.#options.appName);
+    if (this.#closing !== undefined) throw new AppClosedError(this.#options.appName);
     return part.get();
   }
 

@@ -3,25 +3,32 @@ import type { ResultBackend } from "../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../backend/task-meta.ts";
 import { decodeTask } from "../message/decode-task.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import type { PoolOutcome } from "../pool/pool.ts";
+import type { RunHooks } from "../pool/inline-pool.ts";
+import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
 import { AsyncResult, type ResultSource } from "../result/async-result.ts";
 import { ResultWatcher } from "../result/result-watcher.ts";
 import type { Clock } from "../util/clock.ts";
 import { OnceOpen } from "../util/once-open.ts";
 import { messageOf } from "./build-request.ts";
 import { openMemoryBackend } from "./connect.ts";
+import { followUpsOfFailure, followUpsOfSuccess } from "./follow-ups.ts";
+import type { Producer } from "./producer.ts";
+import { retryRequest } from "./retry-request.ts";
 import { runTask, type TaskRunnerOptions } from "./run-task.ts";
 
-const NEVER: AbortSignal = new AbortController().signal;
+export interface EagerOptions extends TaskRunnerOptions {
+  readonly clock: Clock;
+  readonly producer: Producer;
+}
 
 /** Tasks run here and now, and their results, which live only in this process. Celery: `celery/result.py:EagerResult`. */
 export class EagerRuns implements ResultSource {
   readonly clock: Clock;
-  readonly #options: TaskRunnerOptions;
+  readonly #options: EagerOptions;
   readonly #backend: OnceOpen<ResultBackend>;
   readonly #watcher: OnceOpen<ResultWatcher>;
 
-  constructor(options: TaskRunnerOptions & { readonly clock: Clock }) {
+  constructor(options: EagerOptions) {
     const { clock, config, log } = options;
     this.clock = clock;
     this.#options = options;
@@ -31,14 +38,34 @@ export class EagerRuns implements ResultSource {
     this.#watcher = new OnceOpen(async () => new ResultWatcher(await this.resultBackend()));
   }
 
-  /** Runs a request, retries included and without their delays. Rejects with TaskFailedError under `taskEagerPropagates`. */
+  /** Runs a request, its retries without their delays, and its follow-ups. Rejects with TaskFailedError under `taskEagerPropagates`. */
   async run(request: TaskRequest): Promise<AsyncResult> {
-    const meta = await runEagerly(request, this.#options, this.clock);
+    const outcome = await this.#outcomeOf(request);
+    const followUps = await this.#followUps(request, outcome);
+    const meta = metaOf(request, outcome, followUps, new Date(this.clock.now()));
     const backend = await this.resultBackend();
-    await backend.store([meta]);
+    await backend.store([decodeMeta(encodeMeta(meta))]);
     const result = this.result(request.id);
     if (this.#options.config.taskEagerPropagates) await result.get();
     return result;
+  }
+
+  async #outcomeOf(request: TaskRequest): Promise<Exclude<PoolOutcome, { kind: "retry" }>> {
+    for (let next = request; ;) {
+      const outcome = await runTask(asReceived(next, this.#options), HOOKS, this.#options);
+      if (outcome.kind !== "retry") return outcome;
+      next = retryRequest(next, { ...outcome, delayMs: 0 }, this.clock.now());
+    }
+  }
+
+  async #followUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly SentChild[]> {
+    const { producer } = this.#options;
+    const routed =
+      outcome.kind === "returned"
+        ? await followUpsOfSuccess(request, outcome.value, producer)
+        : await followUpsOfFailure(request, producer);
+    for (const followUp of routed) await this.run(followUp.request);
+    return routed.map(({ request: { id, parentId } }) => ({ id, parentId }));
   }
 
   resultBackend(): Promise<ResultBackend> {
@@ -59,36 +86,49 @@ export class EagerRuns implements ResultSource {
   }
 }
 
-/** Request and result cross the same encoding as on the wire, so what could not be sent fails here too. Celery: `celery/app/task.py:Task.apply`. */
-async function runEagerly(request: TaskRequest, options: TaskRunnerOptions, clock: Clock): Promise<TaskMeta> {
-  const { config } = options;
-  for (let retries = request.retries; ; retries += 1) {
-    const asReceived = decodeTask(messageOf({ ...request, retries }, config, clock.now()), {
-      accept: config.acceptContent,
-    });
-    const delivery = { queue: "", priority: request.priority, redelivered: false, deliveries: 1, fence: 1 };
-    const hooks = { signal: NEVER, isGivenUp: false, onProgress: () => undefined };
-    const outcome = await runTask({ request: asReceived, delivery }, hooks, options);
-    if (outcome.kind !== "retry") return decodeMeta(encodeMeta(metaOf(request, outcome, new Date(clock.now()))));
-  }
+/** What an eager run has in place of a pool: nothing ends it. */
+const HOOKS: RunHooks = {
+  signal: new AbortController().signal,
+  isGivenUp: false,
+  beginCommit: () => true,
+  onProgress: () => undefined,
+};
+
+/** A request as a worker would get it: across the same encoding as on the wire, so what could not be sent fails here too. */
+function asReceived(request: TaskRequest, { config, clock }: EagerOptions): PoolJob {
+  const message = messageOf(request, config, clock.now());
+  const delivery = { queue: "", priority: request.priority, redelivered: false, deliveries: 1, fence: 1 };
+  return { request: decodeTask(message, { accept: config.acceptContent }), delivery };
 }
 
-function metaOf(request: TaskRequest, outcome: PoolOutcome, doneAt: Date): TaskMeta {
+function metaOf(
+  request: TaskRequest,
+  outcome: Exclude<PoolOutcome, { kind: "retry" }>,
+  followUps: readonly SentChild[],
+  doneAt: Date,
+): TaskMeta {
   const { id: taskId, parentId, groupId } = request;
   const meta = { taskId, parentId, groupId, doneAt, children: [], traceback: null };
   switch (outcome.kind) {
     case "returned":
-      return { ...meta, state: "SUCCESS", result: outcome.value };
-    case "threw":
       return {
         ...meta,
-        state: "FAILURE",
-        result: failureDocument(outcome.failure),
-        traceback: outcome.failure.traceback,
+        state: "SUCCESS",
+        result: outcome.value,
+        children: tuples([...outcome.children, ...followUps]),
       };
+    case "threw": {
+      const { failure, children } = outcome;
+      const ended = { result: failureDocument(failure), traceback: failure.traceback };
+      return { ...meta, state: "FAILURE", ...ended, children: tuples([...children, ...followUps]) };
+    }
     case "rejected":
       return { ...meta, state: "REJECTED", result: outcome.reason.detail };
     default:
       return { ...meta, state: "IGNORED", result: null };
   }
+}
+
+function tuples(children: readonly SentChild[]): readonly unknown[] {
+  return children.map(({ id, parentId }) => [[id, parentId], null]);
 }

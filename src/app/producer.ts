@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Publication } from "../broker/broker.ts";
-import { BrokerUnavailableError } from "../broker/errors.ts";
+import { BrokerUnavailableError, UnroutableError } from "../broker/errors.ts";
 import type { Signature } from "../canvas/signature.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
@@ -73,6 +73,17 @@ export class Producer {
     }
   }
 
+  /**
+   * Publishes requests with no deadline but `signal`, and one try: for those who have all the time that their lease lasts.
+   * Rejects with BrokerUnavailableError when it may be tried again.
+   */
+  async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
+    await this.#publishOnce(
+      requests.map(({ request, route }) => this.#publication(request, route)),
+      signal,
+    );
+  }
+
   #publication(request: TaskRequest, route: Route): Publication {
     const { config, clock } = this.#options;
     const now = clock.now();
@@ -133,7 +144,14 @@ export class Producer {
       await broker.declare(queues.topologyOf(missing), { signal });
       for (const name of missing) this.#declared.add(name);
     }
-    await broker.publish(publications, { signal });
+    try {
+      await broker.publish(publications, { signal });
+    } catch (error) {
+      if (!(error instanceof UnroutableError)) throw error;
+      // A queue that was removed or has expired since it was declared is made again.
+      await broker.declare(queues.topologyOf(queues.names()), { signal });
+      await broker.publish(publications, { signal });
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { TaskContext } from "./task-context.ts";
 export interface Resource<T> {
   /** Before the task's body. A rejection fails the run. */
   acquire(context: TaskContext): T | Promise<T>;
-  /** After the body returned. A rejection fails the run: its result is not stored. */
+  /** After the body returned, the last acquired first. A rejection fails the run: its result is not stored, and what is not committed yet is rolled back. */
   commit?(value: T): unknown;
   /** After the body threw, asked for a retry, or was given up. */
   rollback?(value: T, error: unknown): unknown;
@@ -13,18 +13,40 @@ export interface Resource<T> {
   release?(value: T): unknown;
 }
 
+/** What a resource may not be called: the context's own. */
+export const CONTEXT_NAMES: ReadonlySet<string> = new Set<keyof TaskContext>([
+  "id",
+  "task",
+  "rootId",
+  "parentId",
+  "retries",
+  "fence",
+  "delivery",
+  "headers",
+  "request",
+  "signal",
+  "log",
+  "progress",
+  "retry",
+]);
+
 interface Held {
   readonly resource: Resource<unknown>;
   readonly value: unknown;
 }
 
-/** Runs `body` with every resource as a property of `context`: committed when it returns, rolled back when it throws, always released. */
+/**
+ * Runs `body` with every resource as a property of `context`: committed when it returns and `mayCommit` agrees, rolled back
+ * otherwise, always released.
+ */
 export async function withResources<T>(
   resources: ReadonlyMap<string, Resource<unknown>>,
   context: TaskContext,
   body: () => Promise<T>,
+  mayCommit: () => void,
 ): Promise<T> {
   if (resources.size === 0) return body();
+  let committed = 0;
   const held: Held[] = [];
   try {
     for (const [name, resource] of resources) {
@@ -33,10 +55,14 @@ export async function withResources<T>(
       Object.defineProperty(context, name, { value, enumerable: true });
     }
     const result = await body();
-    for (const { resource, value } of held) await resource.commit?.(value);
+    mayCommit();
+    for (const { resource, value } of held) {
+      await resource.commit?.(value);
+      committed += 1;
+    }
     return result;
   } catch (error) {
-    await rollBack(held, error, context);
+    await rollBack(held.slice(committed), error, context);
     throw error;
   } finally {
     await release(held, context);

@@ -2,6 +2,7 @@ import { failureOf } from "../backend/failure.ts";
 import type { RunHooks } from "../pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
 import { EncodedJson, encodeJson } from "../message/json.ts";
+import { toError } from "../util/errors.ts";
 import { withFields, type Logger } from "../util/logger.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -19,27 +20,36 @@ export interface TaskRunnerOptions {
   readonly log: Logger;
 }
 
-/** Runs the body of one task where it stands, and says how it ended. Rejects only when there is no such task here. */
-export async function runTask(job: PoolJob, hooks: RunHooks, options: TaskRunnerOptions): Promise<PoolOutcome> {
+/** Runs the body of one task where it stands, and says how it ended. */
+export async function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions): Promise<PoolOutcome> {
   const { request } = job;
   const definition = options.tasks.get(request.task);
   if (definition?.body === undefined) throw new TypeError(`Task "${request.task}" has no body here.`);
   const { body } = definition;
-  const context = new RunContext(job, hooks, options.log);
+  const context = new RunContext(job, run, options.log);
   const children: SentChild[] = [];
+  const refuse = (): never => {
+    throw new AbandonedRunError(request.task, request.id);
+  };
+  const runBody = async (): Promise<EncodedJson> => {
+    if (run.isGivenUp) refuse();
+    return new EncodedJson(encodeJson(await callHandler(definition, body, context), "result"));
+  };
+  const mayCommit = (): void => {
+    if (!run.beginCommit()) refuse();
+  };
   try {
     const value = await withinRun({ context, children }, () =>
-      withResources(options.resources, context, async () => {
-        const result = await callHandler(definition, body, context);
-        if (hooks.isGivenUp) throw new AbandonedRunError(request.task, request.id);
-        return new EncodedJson(encodeJson(result, "result"));
-      }),
+      withResources(body.bind ? options.resources : NONE, context, runBody, mayCommit),
     );
     return { kind: "returned", value, children };
   } catch (error) {
-    return outcomeOf(error, job, definition, children, options.config);
+    return outcomeOf(error, job, definition, children, options);
   }
 }
+
+/** A task that is not bound cannot see resources, and so is not given any. */
+const NONE: ReadonlyMap<string, Resource<unknown>> = new Map();
 
 async function callHandler(definition: TaskDefinition, body: TaskBody, context: TaskContext): Promise<unknown> {
   const bound = await bindArguments(definition.name, definition.options, context.request).catch(asTypeError);
@@ -58,14 +68,14 @@ function outcomeOf(
   { request }: PoolJob,
   definition: TaskDefinition,
   children: readonly SentChild[],
-  config: ResolvedConfig,
+  { config, log }: TaskRunnerOptions,
 ): PoolOutcome {
   if (error instanceof Ignore) return { kind: "ignored" };
   if (error instanceof Reject) {
     return { kind: "rejected", requeue: error.requeue, reason: { code: "rejected", detail: error.reason } };
   }
   const policy = definition.options;
-  const wish = error instanceof Retry ? error.options : isAutoretried(policy, error) ? { error } : undefined;
+  const wish = error instanceof Retry ? error.options : isRetriedByRule(policy, error, log) ? { error } : undefined;
   if (wish === undefined) return { kind: "threw", failure: failureOf(error), children };
 
   const ownLimit = policy.maxRetries === undefined ? config.taskMaxRetries : policy.maxRetries;
@@ -81,6 +91,16 @@ function outcomeOf(
     delayMs: delayMs ?? retryDelayMs(policy, request.retries, config.taskDefaultRetryDelay * 1000),
     changes,
   };
+}
+
+/** A matcher that throws matches nothing: the task's own error must not be lost to it. */
+function isRetriedByRule(policy: TaskDefinition["options"], error: unknown, log: Logger): boolean {
+  try {
+    return isAutoretried(policy, error);
+  } catch (fault) {
+    log.error("a test in autoretryFor threw, so the error is not retried", { error: toError(fault).message });
+    return false;
+  }
 }
 
 /** The context of one run; made for every task, so what is rarely used is made when asked for. */

@@ -25,7 +25,7 @@ export interface SendOptions extends Abortable {
   readonly retries?: number;
   /** After so many milliseconds the task's signal aborts. @default the task's `softTimeLimitMs` */
   readonly softTimeLimitMs?: number;
-  /** After so many milliseconds the run is ended. @default the task's `timeLimitMs` */
+  /** After so many milliseconds the run has failed and its slot is free; what the body still does is not waited for. @default the task's `timeLimitMs` */
   readonly timeLimitMs?: number;
   /** Whether no result is to be stored. @default the task's `ignoreResult` */
   readonly ignoreResult?: boolean;

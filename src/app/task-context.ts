@@ -22,7 +22,7 @@ export interface TaskContext {
   readonly headers: Readonly<Record<string, unknown>>;
   /** The whole call. */
   readonly request: TaskRequest;
-  /** Aborts when the soft time limit is over, when the run is revoked, and when the worker can wait no longer. */
+  /** Aborts when the soft time limit is over, and when the run is given up: at the hard limit, with its lease, or by a worker that stops. */
   readonly signal: AbortSignal;
   /** Logs with the task's name and id in every line. */
   readonly log: Logger;

@@ -1,4 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { TaskDefinitionError } from "./errors.ts";
+import { keysOf, unknownKey } from "./known-keys.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 
 /** What can be said of a task when it is defined; a call's own options beat it. */
@@ -13,7 +15,7 @@ export interface TaskOptions extends RetryPolicy {
   readonly expiresMs?: number;
   /** After so many milliseconds the task's signal aborts. @default `taskSoftTimeLimit` */
   readonly softTimeLimitMs?: number;
-  /** After so many milliseconds the run is ended. @default `taskTimeLimit` */
+  /** After so many milliseconds the run has failed and its slot is free; what the body still does is not waited for. @default `taskTimeLimit` */
   readonly timeLimitMs?: number;
   /** Whether no result is stored. @default `taskIgnoreResult` */
   readonly ignoreResult?: boolean;
@@ -31,4 +33,54 @@ export interface ArgumentSpec {
   readonly args?: StandardSchemaV1;
   /** Checks the keyword arguments: a schema of an object. The handler gets that one object. */
   readonly kwargs?: StandardSchemaV1;
+}
+
+const TASK_OPTIONS = keysOf<TaskOptions & ArgumentSpec>({
+  queue: true,
+  exchange: true,
+  routingKey: true,
+  priority: true,
+  expiresMs: true,
+  softTimeLimitMs: true,
+  timeLimitMs: true,
+  ignoreResult: true,
+  storeErrorsEvenIfIgnored: true,
+  trackStarted: true,
+  maxRetries: true,
+  autoretryFor: true,
+  dontAutoretryFor: true,
+  retryDelayMs: true,
+  retryBackoffMs: true,
+  retryBackoffMaxMs: true,
+  retryJitter: true,
+  params: true,
+  args: true,
+  kwargs: true,
+});
+
+const NUMBERS = [
+  "expiresMs",
+  "softTimeLimitMs",
+  "timeLimitMs",
+  "retryDelayMs",
+  "retryBackoffMs",
+  "retryBackoffMaxMs",
+] as const;
+
+/** What the compiler cannot check in JavaScript. Throws TaskDefinitionError. */
+export function checkTaskOptions(task: string, options: TaskOptions & ArgumentSpec): void {
+  const refuse = (problem: string): never => {
+    throw new TaskDefinitionError(`Task "${task}": ${problem}`);
+  };
+  const unknown = unknownKey(options, TASK_OPTIONS);
+  if (unknown !== undefined) refuse(`unknown option ${unknown}`);
+  for (const name of NUMBERS) {
+    const value: unknown = options[name];
+    if (value !== undefined && !(typeof value === "number" && value >= 0))
+      refuse(`${name} must be a number of milliseconds.`);
+  }
+  const maxRetries: unknown = options.maxRetries;
+  if (maxRetries !== undefined && maxRetries !== null && !(Number.isInteger(maxRetries) && Number(maxRetries) >= 0)) {
+    refuse("maxRetries must be a whole number of at least 0, or null for no limit.");
+  }
 }

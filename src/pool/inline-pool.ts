@@ -1,5 +1,5 @@
+import { failureOf } from "../backend/failure.ts";
 import { deferred } from "../util/deferred.ts";
-import { toError } from "../util/errors.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
 
@@ -10,8 +10,10 @@ export type RunTask = (job: PoolJob, run: RunHooks) => Promise<PoolOutcome>;
 export interface RunHooks {
   /** Aborts at the soft limit and when the run is given up. */
   readonly signal: AbortSignal;
-  /** Whether the run was given up: nobody waits for its outcome, and nothing may be committed any more. */
+  /** To be asked before the first effect, and once more before committing: false when the run was given up. */
   readonly isGivenUp: boolean;
+  /** Says that committing begins: false when the run was given up; from then on it can no longer be, and its own outcome counts. */
+  beginCommit(): boolean;
   readonly onProgress: RunOptions["onProgress"];
 }
 
@@ -24,8 +26,8 @@ export interface InlinePoolOptions {
 }
 
 /**
- * Tasks on this event loop, `size` at once. A run cannot be ended from outside: at the hard limit, and when aborted, it is
- * given up, and whatever it still does goes on unheard.
+ * Tasks on this event loop, `size` at once. A body cannot be ended from outside: at the hard limit, and when its lease is lost or
+ * its worker stops, its run is given up. The body may go on unheard; its resources are rolled back.
  */
 export class InlinePool implements Pool {
   readonly #options: InlinePoolOptions;
@@ -67,25 +69,24 @@ export class InlinePool implements Pool {
     return Promise.resolve();
   }
 
-  /** The run against its limits and its abort: whichever is first decides the outcome. */
+  /** The run against its limits and what may end it: whichever is first decides the outcome. */
   async #runWithin(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
-    const { signal, softMs, hardMs } = options;
+    const { endedBy, softMs, hardMs } = options;
+    if (endedBy.some((signal) => signal.aborted)) return { kind: "aborted" };
     const run = new Run(options.onProgress);
     const givenUp = deferred<PoolOutcome>();
     const giveUp = (outcome: PoolOutcome): void => {
-      run.giveUp();
-      givenUp.resolve(outcome);
+      if (run.giveUp()) givenUp.resolve(outcome);
     };
     const abort = (): void => giveUp({ kind: "aborted" });
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener("abort", abort);
+    for (const signal of endedBy) signal.addEventListener("abort", abort);
     const limits = softMs === null && hardMs === null ? undefined : new AbortController();
     if (softMs !== null) this.#after(softMs, limits, () => run.tell(this.#options.softLimitError(softMs)));
     if (hardMs !== null) this.#after(hardMs, limits, () => giveUp({ kind: "timed-out", limitMs: hardMs }));
     try {
       return await Promise.race([this.#runTask(job, run), givenUp.promise]);
     } finally {
-      signal?.removeEventListener("abort", abort);
+      for (const signal of endedBy) signal.removeEventListener("abort", abort);
       limits?.abort();
     }
   }
@@ -94,7 +95,7 @@ export class InlinePool implements Pool {
     try {
       return await this.#options.runTask(job, run);
     } catch (error) {
-      return { kind: "lost", cause: toError(error) };
+      return { kind: "threw", failure: failureOf(error), children: [] };
     }
   }
 
@@ -105,13 +106,13 @@ export class InlinePool implements Pool {
 
 /** One run's hooks. Its signal is made when somebody asks: most tasks never look. */
 class Run implements RunHooks {
-  readonly onProgress: RunOptions["onProgress"];
-  isGivenUp = false;
+  readonly #onProgress: RunOptions["onProgress"];
+  #phase: "running" | "committing" | "given-up" = "running";
   #controller: AbortController | undefined;
   #reason: Error | undefined;
 
   constructor(onProgress: RunOptions["onProgress"]) {
-    this.onProgress = onProgress;
+    this.#onProgress = onProgress;
   }
 
   get signal(): AbortSignal {
@@ -122,14 +123,33 @@ class Run implements RunHooks {
     return this.#controller.signal;
   }
 
+  get isGivenUp(): boolean {
+    return this.#phase === "given-up";
+  }
+
+  get onProgress(): RunOptions["onProgress"] {
+    return (value) => {
+      if (!this.isGivenUp) this.#onProgress(value);
+    };
+  }
+
+  beginCommit(): boolean {
+    if (this.isGivenUp) return false;
+    this.#phase = "committing";
+    return true;
+  }
+
   /** Aborts the signal. */
   tell(reason: Error): void {
     this.#reason ??= reason;
     this.#controller?.abort(this.#reason);
   }
 
-  giveUp(): void {
-    this.isGivenUp = true;
-    this.tell(new Error("The run was given up: its time is over, or its worker stops."));
+  /** False when it is too late: what the run did is being committed. */
+  giveUp(): boolean {
+    if (this.#phase === "committing") return false;
+    this.#phase = "given-up";
+    this.tell(new Error("The run was given up: its time is over, its lease was lost, or its worker stops."));
+    return true;
   }
 }

@@ -2,7 +2,6 @@ import type { Failure } from "../backend/failure.ts";
 import type { DeadLetterReason } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import type { Abortable } from "../util/abortable.ts";
 
 /** THE SEAM to where task bodies run: this event loop, threads, processes. */
 export interface Pool extends AsyncDisposable {
@@ -10,7 +9,7 @@ export interface Pool extends AsyncDisposable {
   readonly size: number;
   readonly busy: number;
   start(): Promise<void>;
-  /** Runs one job. Never rejects for the task's own failure: that is an outcome. Aborting `signal` ends the run. */
+  /** Runs one job. Never rejects: a failure is an outcome. */
   run(job: PoolJob, options: RunOptions): Promise<PoolOutcome>;
   /** Resolves once jobs that no longer fit may not start; running ones finish. */
   resize(size: number): Promise<void>;
@@ -30,7 +29,9 @@ export interface DeliveryInfo {
   readonly fence: number;
 }
 
-export interface RunOptions extends Abortable {
+export interface RunOptions {
+  /** When one of these aborts, the run is over. */
+  readonly endedBy: readonly AbortSignal[];
   /** After so many milliseconds the task's signal aborts; it may clean up. */
   readonly softMs: number | null;
   /** After so many milliseconds the run is over, whatever the task does. */

@@ -3,6 +3,7 @@ import type { ResultBackend } from "../backend/result-backend.ts";
 import { isReady, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
 import type { Abortable } from "../util/abortable.ts";
 import type { Clock } from "../util/clock.ts";
+import { untilAborted } from "../util/until-aborted.ts";
 import { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./errors.ts";
 import type { ResultWatcher } from "./result-watcher.ts";
 
@@ -73,28 +74,32 @@ export class AsyncResult<Result = unknown> {
     await backend.forget([this.id]);
   }
 
-  /** Keeps the task from starting, wherever and whenever that would be. A running one goes on. */
+  /**
+   * Keeps the task from starting, wherever and whenever that would be, and stores REVOKED at once unless it has ended. A run
+   * that is under way goes on, and its outcome replaces REVOKED. Celery: `celery/worker/control.py:_revoke`.
+   */
   async revoke(): Promise<void> {
     await this.#source.revoke([this.id]);
   }
 
-  async #ended(options: GetOptions): Promise<TaskMeta> {
-    const watcher = await this.#source.resultWatcher();
-    const { timeoutMs, signal } = options;
-    if (timeoutMs === undefined) return watcher.ended(this.id, { signal });
-
-    const waiting = new AbortController();
-    const outer = signal === undefined ? waiting.signal : AbortSignal.any([signal, waiting.signal]);
-    const timer = new AbortController();
-    this.#source.clock.sleep(timeoutMs, { signal: timer.signal }).then(
-      () => waiting.abort(new ResultTimeoutError(this.id, timeoutMs)),
+  async #ended({ timeoutMs, signal }: GetOptions): Promise<TaskMeta> {
+    if (timeoutMs === undefined) return this.#watch(signal);
+    const over = new AbortController();
+    const ended = new AbortController();
+    this.#source.clock.sleep(timeoutMs, { signal: ended.signal }).then(
+      () => over.abort(new ResultTimeoutError(this.id, timeoutMs)),
       () => undefined, // the result came first
     );
     try {
-      return await watcher.ended(this.id, { signal: outer });
+      return await this.#watch(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]));
     } finally {
-      timer.abort();
+      ended.abort();
     }
+  }
+
+  async #watch(signal: AbortSignal | undefined): Promise<TaskMeta> {
+    const watcher = await untilAborted(this.#source.resultWatcher(), signal);
+    return watcher.ended(this.id, { signal });
   }
 
   #valueOf(meta: TaskMeta): Result {

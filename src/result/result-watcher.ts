@@ -1,8 +1,13 @@
+import { ResultBackendUnavailableError } from "../backend/errors.ts";
 import type { ResultBackend, ResultWatch } from "../backend/result-backend.ts";
 import { isReady, type TaskMeta } from "../backend/task-meta.ts";
 import type { Abortable } from "../util/abortable.ts";
+import { toError } from "../util/errors.ts";
 
-type Waiter = (meta: TaskMeta) => void;
+interface Waiter {
+  readonly hear: (meta: TaskMeta) => void;
+  readonly fail: (error: Error) => void;
+}
 
 /** Waits for any number of results through one watch of the backend. */
 export class ResultWatcher implements AsyncDisposable {
@@ -13,37 +18,50 @@ export class ResultWatcher implements AsyncDisposable {
     this.#watch = backend.watch((meta) => this.#hear(meta));
   }
 
-  /** The task's meta once it has ended. Rejects with the signal's reason when aborted. */
+  /** The task's meta once it has ended. Rejects with the signal's reason when aborted, and with ResultBackendUnavailableError. */
   ended(taskId: string, options: Abortable): Promise<TaskMeta> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
         signal?.removeEventListener("abort", abort);
-        this.#removeWaiter(taskId, hear);
+        this.#removeWaiter(taskId, waiter);
         end();
       };
-      const hear: Waiter = (meta) => settle(() => resolve(meta));
-      const abort = (): void => settle(() => reject(signal?.reason as Error));
+      const waiter: Waiter = {
+        hear: (meta) => settle(() => resolve(meta)),
+        fail: (error) => settle(() => reject(error)),
+      };
+      const abort = (): void => waiter.fail(signal?.reason as Error);
       if (signal?.aborted === true) {
         abort();
         return;
       }
       signal?.addEventListener("abort", abort, { once: true });
-      if (this.#addWaiter(taskId, hear)) {
-        this.#watch.add([taskId]).catch((error: unknown) => settle(() => reject(error)));
-      }
+      if (this.#addWaiter(taskId, waiter)) this.#watchFor(taskId);
     });
   }
 
+  /** Rejects all who still wait. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new ResultBackendUnavailableError("of this app", "the app was closed.");
+    for (const taskId of [...this.#waiters.keys()]) this.#fail(taskId, closed);
     await this.#watch[Symbol.asyncDispose]();
+  }
+
+  #watchFor(taskId: string): void {
+    this.#watch.add([taskId]).catch((error: unknown) => this.#fail(taskId, toError(error)));
   }
 
   #hear(meta: TaskMeta): void {
     if (!isReady(meta.state)) return;
-    for (const waiter of [...(this.#waiters.get(meta.taskId) ?? [])]) waiter(meta);
+    for (const waiter of [...(this.#waiters.get(meta.taskId) ?? [])]) waiter.hear(meta);
   }
 
+  #fail(taskId: string, error: Error): void {
+    for (const waiter of [...(this.#waiters.get(taskId) ?? [])]) waiter.fail(error);
+  }
+
+  /** Whether the task was not watched before. */
   #addWaiter(taskId: string, waiter: Waiter): boolean {
     const waiters = this.#waiters.get(taskId);
     if (waiters !== undefined) {

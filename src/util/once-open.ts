@@ -14,4 +14,9 @@ export class OnceOpen<T> {
     });
     return this.#opening;
   }
+
+  /** Resolves once nothing is being opened; opens nothing itself. */
+  async settled(): Promise<void> {
+    await this.#opening?.catch(() => undefined); // whoever asked for it hears why
+  }
 }

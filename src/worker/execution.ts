@@ -1,7 +1,9 @@
 import type { TaskDefinition } from "../app/define-task.ts";
+import { followUpsOfFailure, followUpsOfSuccess, stepsThatNeverRun, unsupportedFollowUp } from "../app/follow-ups.ts";
 import type { RoutedRequest } from "../app/producer.ts";
+import { retryRequest } from "../app/retry-request.ts";
 import { revokedMeta } from "../app/revoke.ts";
-import type { Failure } from "../backend/failure.ts";
+import { failureOf, type Failure } from "../backend/failure.ts";
 import type { TaskMeta } from "../backend/task-meta.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
 import { DeliveryLostError } from "../broker/errors.ts";
@@ -12,11 +14,9 @@ import type { TaskRequest } from "../message/task-request.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
 import { toError } from "../util/errors.ts";
 import type { LogFields } from "../util/logger.ts";
-import { followUpsOfFailure, followUpsOfSuccess, stepsThatNeverRun, unsupportedFollowUp } from "./follow-ups.ts";
 import type { WorkerParts } from "./parts.ts";
-import { persist } from "./persist.ts";
+import { isPassing, persist } from "./persist.ts";
 import { TaskRecord } from "./record.ts";
-import { retryRequest } from "./retry.ts";
 
 /** Longest part of a result that a log line shows, in characters. */
 const LOGGED_RESULT_LENGTH = 128;
@@ -24,39 +24,41 @@ const LOGGED_RESULT_LENGTH = 128;
 /**
  * One delivery from its arrival to its settling. Settles exactly once, whatever happens; never rejects.
  *
- *     received ─▶ checked ─▶ started ─▶ returned ─▶ follow-ups sent ─▶ SUCCESS stored ─▶ acknowledged
- *        │           │           ├────▶ threw ────▶ errbacks sent ───▶ FAILURE stored ─▶ acknowledged
- *        │           │           ├────▶ retry ────▶ sent again, later ▶ RETRY stored ──▶ acknowledged
- *        │           │           └────▶ lost, given up ─────────────────────────────────▶ handed back
- *        │           └─ expired, revoked ─▶ REVOKED stored ─▶ acknowledged;  not due yet ─▶ deferred
- *        └─ unreadable, unknown task ─▶ dead-lettered
+ *     received ─▶ checked ─▶ run ─▶ returned ─▶ follow-ups sent ─▶ SUCCESS stored ─▶ acknowledged
+ *        │           │        ├───▶ threw ────▶ errbacks sent ───▶ FAILURE stored ─▶ acknowledged
+ *        │           │        ├───▶ retry ────▶ RETRY stored ────▶ sent again ─────▶ acknowledged
+ *        │           │        └───▶ lost, given up ──────────────────────────────▶ handed back
+ *        │           ├─ expired, revoked ─▶ REVOKED stored ─▶ acknowledged
+ *        │           ├─ not due yet ─▶ deferred
+ *        │           └─ unknown task, follow-up that needs a canvas ─▶ FAILURE stored ─▶ dead-lettered
+ *        └─ unreadable ─▶ dead-lettered
+ *
+ * A follow-up or a retry that cannot be sent makes the task a failure: nobody would learn of it otherwise.
  */
 export async function execute(delivery: Delivery, parts: WorkerParts): Promise<void> {
   try {
     const request = decodeTask(delivery.message, { accept: parts.config.acceptContent });
-    const definition = parts.tasks.get(request.task);
-    if (definition?.body === undefined) await refuseUnknownTask(request, delivery, parts);
-    else await new Execution(request, definition, delivery, parts).live();
+    await new Execution(request, delivery, parts).live();
   } catch (error) {
-    await settleAfter(error, delivery, parts);
+    await settleAfter(toError(error), delivery, parts);
   }
 }
 
-/** The delivery of an execution that could not go on. */
-async function settleAfter(error: unknown, delivery: Delivery, { log }: WorkerParts): Promise<void> {
+/** The delivery of an execution that could not go on. Nothing goes back to its queue that would only fail there again. */
+async function settleAfter(error: Error, delivery: Delivery, { log }: WorkerParts): Promise<void> {
   const { queue, message } = delivery;
-  const fields = { queue, id: message.properties.correlationId, error: toError(error).message };
+  const fields = { queue, id: message.properties.correlationId, error: error.message };
   if (error instanceof DeliveryLostError) {
     log.warn("lease lost, the task runs again elsewhere", fields);
     return;
   }
   try {
-    if (error instanceof UnreadableMessageError) {
-      log.error("unreadable message, dead-lettered", fields);
-      await delivery.deadLetter({ code: "unreadable", detail: error.reason });
-    } else {
+    if (isPassing(error)) {
       log.error("task could not be settled, handed back", fields);
       await delivery.requeue();
+    } else {
+      log.error("message dead-lettered", { ...fields, stack: error.stack });
+      await delivery.deadLetter(reasonOf(error));
     }
   } catch (failure) {
     log.error("delivery could not be settled, its lease will run out", {
@@ -66,33 +68,22 @@ async function settleAfter(error: unknown, delivery: Delivery, { log }: WorkerPa
   }
 }
 
-/** Kept for a worker that knows the task; the caller learns at once. Celery: `celery/worker/consumer/consumer.py:on_unknown_task`. */
-async function refuseUnknownTask(request: TaskRequest, delivery: Delivery, parts: WorkerParts): Promise<void> {
-  const detail = `no task "${request.task}" is registered here`;
-  parts.log.error("unknown task, dead-lettered", { task: request.task, id: request.id, queue: delivery.queue });
-  const failure: Failure = {
-    exc_type: "NotRegistered",
-    exc_message: [request.task],
-    exc_module: "celery.exceptions",
-    traceback: null,
-  };
-  const meta = new TaskRecord(request, delivery.queue, parts).failed(failure);
-  await persist(async () => parts.backend?.store([meta]), parts, delivery.lost);
-  await delivery.deadLetter({ code: "unknown-task", detail });
+function reasonOf(error: Error): DeadLetterReason {
+  if (error instanceof UnreadableMessageError) return { code: "unreadable", detail: error.reason };
+  return { code: "not-settled", detail: `${error.name}: ${error.message}` };
 }
 
 class Execution {
   readonly #request: TaskRequest;
-  readonly #definition: TaskDefinition;
   readonly #delivery: Delivery;
   readonly #parts: WorkerParts;
   readonly #record: TaskRecord;
   /** How long the body ran. */
   #seconds = 0;
+  #isSettling = false;
 
-  constructor(request: TaskRequest, definition: TaskDefinition, delivery: Delivery, parts: WorkerParts) {
+  constructor(request: TaskRequest, delivery: Delivery, parts: WorkerParts) {
     this.#request = request;
-    this.#definition = definition;
     this.#delivery = delivery;
     this.#parts = parts;
     this.#record = new TaskRecord(request, delivery.queue, parts);
@@ -100,18 +91,21 @@ class Execution {
 
   async live(): Promise<void> {
     this.#parts.log.debug("task received", this.#fields({ queue: this.#delivery.queue }));
-    if (await this.#isSettledUnstarted()) return;
-    await this.#settle(await this.#run());
+    const definition = this.#parts.tasks.get(this.#request.task);
+    if (definition?.body === undefined) return this.#refuse("unknown-task", notRegistered(this.#request.task));
+    const unsupported = unsupportedFollowUp(this.#request.followUps);
+    if (unsupported !== undefined) return this.#refuse("unsupported-canvas", needsCanvas(unsupported));
+    if (await this.#isSettledUnstarted()) return undefined;
+    const outcome = await this.#run(definition);
+    this.#isSettling = true;
+    return this.#settle(outcome);
   }
 
   /** Whether the task needs no run, or not now: then the delivery is settled. */
   async #isSettledUnstarted(): Promise<boolean> {
-    const { eta, expires, id, followUps } = this.#request;
+    const { eta, expires, id } = this.#request;
     const { clock, revocations, log } = this.#parts;
-    const unsupported = unsupportedFollowUp(followUps);
-    if (unsupported !== undefined) {
-      await this.#deadLetter({ code: "unsupported-canvas", detail: unsupported });
-    } else if (await revocations.has(id)) {
+    if (await revocations.has(id)) {
       await this.#endRevoked("revoked");
     } else if (expires !== null && expires.getTime() <= clock.now()) {
       await this.#endRevoked("expired");
@@ -124,14 +118,13 @@ class Execution {
     return true;
   }
 
-  async #run(): Promise<PoolOutcome> {
-    const { pool, clock, config } = this.#parts;
+  async #run({ options }: TaskDefinition): Promise<PoolOutcome> {
+    const { pool, clock, config, giveUp } = this.#parts;
     const { timeLimit } = this.#request;
-    const { options } = this.#definition;
     const startedAt = clock.now();
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
     const outcome = await pool.run(this.#job(), {
-      signal: this.#parts.giveUp,
+      endedBy: [giveUp, this.#delivery.lost],
       softMs: timeLimit.softMs ?? options.softTimeLimitMs ?? milliseconds(config.taskSoftTimeLimit),
       hardMs: timeLimit.hardMs ?? options.timeLimitMs ?? milliseconds(config.taskTimeLimit),
       onProgress: (value) => this.#storeOnTheWay(this.#record.progress(value)),
@@ -149,7 +142,7 @@ class Execution {
   #settle(outcome: PoolOutcome): Promise<void> {
     switch (outcome.kind) {
       case "returned":
-        return this.#endSucceeded(outcome.value, outcome.children);
+        return this.#endReturned(outcome.value, outcome.children);
       case "threw":
         return this.#endFailed(outcome.failure, outcome.children);
       case "timed-out":
@@ -168,9 +161,16 @@ class Execution {
     }
   }
 
-  async #endSucceeded(value: EncodedJson, children: readonly SentChild[]): Promise<void> {
-    const followUps = await followUpsOfSuccess(this.#request, value, this.#parts);
-    await this.#send(followUps);
+  async #endReturned(value: EncodedJson, children: readonly SentChild[]): Promise<void> {
+    let followUps: readonly RoutedRequest[];
+    try {
+      followUps = await followUpsOfSuccess(this.#request, value, this.#parts.producer);
+      await this.#send(followUps);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      await this.#endFailed(failureOf(error), children);
+      return;
+    }
     const sent = followUps.map(({ request: { id, parentId } }) => ({ id, parentId }));
     await this.#store(this.#record.succeeded(value, [...children, ...sent]));
     await this.#delivery.ack();
@@ -179,27 +179,32 @@ class Execution {
   }
 
   async #endFailed(failure: Failure, children: readonly SentChild[]): Promise<void> {
-    await this.#send(await followUpsOfFailure(this.#request, this.#parts));
+    await this.#sendErrbacks();
     await this.#store(this.#record.failed(failure, children));
-    await this.#storeAll(
-      stepsThatNeverRun(this.#request).map((taskId) => ({ ...this.#record.failed(failure), taskId })),
-    );
+    const neverRun = stepsThatNeverRun(this.#request);
+    await this.#storeAll(neverRun.map((taskId) => ({ ...this.#record.failed(failure), taskId })));
     await this.#delivery.ack();
-    const { exc_type, exc_message, traceback } = failure;
-    const error = `${exc_type}: ${exc_message.map(String).join(", ")}`;
+    const { traceback } = failure;
+    const error = describe(failure);
     this.#parts.log.error("task failed", this.#fields({ seconds: this.#seconds, error, traceback }));
   }
 
+  /** RETRY is stored before the next run exists, or it could cover up that run's end. */
   async #endRetried(outcome: Extract<PoolOutcome, { kind: "retry" }>): Promise<void> {
     const { clock, log } = this.#parts;
-    await this.#send([retryRequest(this.#request, this.#delivery, outcome, clock.now())]);
-    await this.#store(this.#record.retried(outcome.failure));
+    try {
+      await this.#store(this.#record.retried(outcome.failure));
+      const route = { exchange: "", routingKey: outcome.changes.queue ?? this.#delivery.queue };
+      await this.#send([{ request: retryRequest(this.#request, outcome, clock.now()), route }]);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      await this.#endFailed(failureOf(error), []);
+      return;
+    }
     await this.#delivery.ack();
-    const error = `${outcome.failure.exc_type}: ${outcome.failure.exc_message.map(String).join(", ")}`;
-    log.warn(
-      "task retried",
-      this.#fields({ inSeconds: outcome.delayMs / 1000, retries: this.#request.retries + 1, error }),
-    );
+    const { delayMs, failure } = outcome;
+    const retries = this.#request.retries + 1;
+    log.warn("task retried", this.#fields({ inSeconds: delayMs / 1000, retries, error: describe(failure) }));
   }
 
   async #endRevoked(reason: "revoked" | "expired"): Promise<void> {
@@ -207,6 +212,12 @@ class Execution {
     await this.#store(revokedMeta({ taskId, parentId, groupId }, reason, new Date(this.#parts.clock.now())));
     await this.#delivery.ack();
     this.#parts.log.info(reason === "expired" ? "task expired" : "task revoked", this.#fields());
+  }
+
+  /** Kept for a worker that can run it; the caller learns at once. Celery: `celery/worker/consumer/consumer.py:on_unknown_task`. */
+  async #refuse(code: string, failure: Failure): Promise<void> {
+    await this.#storeAll([this.#record.failed(failure)]);
+    await this.#deadLetter({ code, detail: describe(failure) });
   }
 
   async #handBack(message: string, fields: LogFields = {}): Promise<void> {
@@ -219,16 +230,30 @@ class Execution {
     this.#parts.log.error("task dead-lettered", this.#fields({ reason: reason.code, detail: reason.detail }));
   }
 
+  /** An errback that cannot be sent changes nothing: the task has failed already. */
+  async #sendErrbacks(): Promise<void> {
+    try {
+      await this.#send(await followUpsOfFailure(this.#request, this.#parts.producer));
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      this.#parts.log.error("errbacks could not be sent", this.#fields({ error: toError(error).message }));
+    }
+  }
+
   async #send(requests: readonly RoutedRequest[]): Promise<void> {
     if (requests.length === 0) return;
-    await persist(() => this.#parts.producer.publish(requests), this.#parts, this.#delivery.lost);
+    const { producer, giveUp } = this.#parts;
+    const { lost } = this.#delivery;
+    const until = AbortSignal.any([lost, giveUp]);
+    await persist(() => producer.publishOnce(requests, until), this.#parts, lost);
   }
 
   /** Stores an outcome unless the task's results are ignored. */
   async #store(meta: TaskMeta): Promise<void> {
-    const { ignoreResult } = this.#request;
-    const { storeErrorsEvenIfIgnored = this.#parts.config.taskStoreErrorsEvenIfIgnored } = this.#definition.options;
-    if (ignoreResult && !(meta.state === "FAILURE" && storeErrorsEvenIfIgnored)) return;
+    const { task, ignoreResult } = this.#request;
+    const { tasks, config } = this.#parts;
+    const keepsErrors = tasks.get(task)?.options.storeErrorsEvenIfIgnored ?? config.taskStoreErrorsEvenIfIgnored;
+    if (ignoreResult && !(meta.state === "FAILURE" && keepsErrors)) return;
     await this.#storeAll([meta]);
   }
 
@@ -238,9 +263,9 @@ class Execution {
     await persist(() => backend.store(metas), this.#parts, this.#delivery.lost);
   }
 
-  /** Stores what is only news: a task never waits for it and never fails by it. */
+  /** Stores what is only news: a task never waits for it and never fails by it, and no news comes after the end. */
   #storeOnTheWay(meta: TaskMeta): void {
-    if (this.#request.ignoreResult) return;
+    if (this.#request.ignoreResult || this.#isSettling) return;
     this.#parts.backend?.store([meta]).catch((error: unknown) => {
       this.#parts.log.warn(
         "state could not be stored",
@@ -252,6 +277,19 @@ class Execution {
   #fields(more: LogFields = {}): LogFields {
     return { task: this.#request.shadow ?? this.#request.task, id: this.#request.id, ...more };
   }
+}
+
+function describe({ exc_type, exc_message }: Failure): string {
+  return `${exc_type}: ${exc_message.map(String).join(", ")}`;
+}
+
+function notRegistered(task: string): Failure {
+  return { exc_type: "NotRegistered", exc_message: [task], exc_module: "celery.exceptions", traceback: null };
+}
+
+function needsCanvas(why: string): Failure {
+  const message = `The task was not run: ${why}, which this version cannot send.`;
+  return { exc_type: "NotImplementedError", exc_message: [message], exc_module: "builtins", traceback: null };
 }
 
 /** Celery: `celery/worker/request.py:Request.on_timeout`. */

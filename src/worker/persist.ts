@@ -1,15 +1,24 @@
-import { PublishTimeoutError } from "../app/errors.ts";
+import { AppClosedError } from "../app/errors.ts";
 import { ResultBackendUnavailableError } from "../backend/errors.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../broker/errors.ts";
+import { CeleriacError } from "../util/errors.ts";
 import { exponentialBackoff } from "../util/backoff.ts";
 import type { WorkerParts } from "./parts.ts";
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
 
+/** The worker has stopped waiting: what is not settled yet runs again elsewhere. */
+export class WorkerStoppedError extends CeleriacError {
+  readonly code = "CELERIAC_WORKER_STOPPED";
+  constructor(hostname: string) {
+    super(`The worker ${hostname} stops and waits no longer; what it had not settled runs again.`);
+  }
+}
+
 /**
  * Does a step of settling until it is done: a broker or backend that is away comes back. Rejects with DeliveryLostError once
- * the lease is lost, and with the step's error once the worker gives up.
+ * the lease is lost, with the step's error once the worker gives up, and at once with an error that would only come again.
  */
 export async function persist<T>(
   step: () => Promise<T>,
@@ -17,6 +26,7 @@ export async function persist<T>(
   lost: AbortSignal,
 ): Promise<T> {
   for (let tries = 0; ; tries += 1) {
+    lost.throwIfAborted();
     try {
       return await step();
     } catch (error) {
@@ -24,15 +34,17 @@ export async function persist<T>(
       if (tries === 0) log.warn("waiting to settle a task", { error: (error as Error).message });
       const delayMs = exponentialBackoff(tries, { baseMs: FIRST_DELAY_MS, maxMs: LONGEST_DELAY_MS });
       await clock.sleep(delayMs, { signal: AbortSignal.any([lost, giveUp]) }).catch(() => undefined);
-      if (lost.aborted) throw lost.reason instanceof DeliveryLostError ? lost.reason : error;
     }
   }
 }
 
-function isPassing(error: unknown): boolean {
+/** Whether a step may succeed when it is tried again, here or elsewhere; all else would only fail again. */
+export function isPassing(error: unknown): boolean {
   return (
     error instanceof BrokerUnavailableError ||
     error instanceof ResultBackendUnavailableError ||
-    error instanceof PublishTimeoutError
+    error instanceof DeliveryLostError ||
+    error instanceof AppClosedError ||
+    error instanceof WorkerStoppedError
   );
 }

@@ -14,7 +14,11 @@ import { execute } from "./execution.ts";
 import { importTaskModules } from "./import-tasks.ts";
 import type { StopOptions, WorkerOptions } from "./options.ts";
 import type { WorkerParts } from "./parts.ts";
+import { WorkerStoppedError } from "./persist.ts";
 import { Revocations } from "./revocations.ts";
+
+/** How long handing back may take once the grace is over, in milliseconds; after that, leases run out. */
+const HAND_BACK_MS = 2_000;
 
 /** `stopping` while running tasks finish. */
 export type WorkerState = "new" | "starting" | "running" | "stopping" | "stopped";
@@ -159,15 +163,24 @@ export class Worker implements AsyncDisposable {
     this.#state = "stopping";
     await this.#consumer?.stop();
     await this.#consuming;
-    await Promise.all(this.#running);
+    const settled = Promise.all(this.#running);
+    await Promise.race([settled, this.#patienceIsOver()]);
     await this.#consumer?.[Symbol.asyncDispose]();
+    await settled;
     await this.#pool?.[Symbol.asyncDispose]();
     this.#end();
   }
 
+  /** Resolves when what was given up has had its time to be handed back: a broker that is away must not keep the worker. */
+  async #patienceIsOver(): Promise<void> {
+    const { signal } = this.#giveUp;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await this.#app.clock.sleep(HAND_BACK_MS, { signal: this.#drained.signal }).catch(() => undefined);
+  }
+
   #limitGrace(graceMs: number): void {
     this.#app.clock.sleep(graceMs, { signal: this.#drained.signal }).then(
-      () => this.#giveUp.abort(),
+      () => this.#giveUp.abort(new WorkerStoppedError(this.hostname)),
       () => undefined, // all finished in time
     );
   }

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import {
+  ResultBackendUnavailableError,
+  type RetryOptions,
   type Celeriac,
   currentTask,
   Ignore,
@@ -379,7 +381,7 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
       const ran: string[] = [];
       app.task("member", () => void ran.push("member"));
       await bed.worker(app);
-      await sendWith(app, "member", [], { chord: step("body", "body") });
+      const chordMember = await sendWith(app, "member", [], { chord: step("body", "body") });
       await sendWith(app, "member", [], { chain: [{ ...step("celery.group", "g"), subtask_type: "group" }] });
       const broker = await app.broker();
       await eventually(async () => expect(await broker.deadLetters()).toHaveLength(2));
@@ -388,6 +390,7 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
         "unsupported-canvas",
       ]);
       expect(ran).toEqual([]);
+      await expect(chordMember.get(WAIT)).rejects.toMatchObject({ remoteType: "NotImplementedError" });
     });
   });
 
@@ -416,6 +419,47 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
         ...["good acquire", "good wrote", "good commit", "good release"],
         ...["bad acquire", "bad wrote", "bad rollback RangeError", "bad release"],
       ]);
+    });
+
+    it("are rolled back for a retry, and given to bound tasks only", async () => {
+      const history: string[] = [];
+      const base = bed.app();
+      const app = base.resource("tx", {
+        acquire: ({ task, retries }) => `${task} ${String(retries)}`,
+        commit: (run) => history.push(`${run} commit`),
+        rollback: (run) => history.push(`${run} rollback`),
+        release: (run) => history.push(`${run} release`),
+      });
+      const again = app.task("again", { bind: true }, (ctx) => {
+        if (ctx.retries === 0) throw ctx.retry({ delayMs: 1 });
+      });
+      const plain = app.task("plain", () => null);
+      await bed.worker(base);
+      await (await again.delay()).get(WAIT);
+      await (await plain.delay()).get(WAIT);
+      expect(history).toEqual(["again 0 rollback", "again 0 release", "again 1 commit", "again 1 release"]);
+    });
+
+    it("roll back only what was not committed when a commit fails", async () => {
+      const history: string[] = [];
+      const base = bed.app();
+      const app = base
+        .resource("first", {
+          acquire: () => 1,
+          commit: () => {
+            throw new Error("disk full");
+          },
+          rollback: () => history.push("rollback first"),
+        })
+        .resource("second", {
+          acquire: () => 2,
+          commit: () => history.push("commit second"),
+          rollback: () => history.push("rollback second"),
+        });
+      const write = app.task("write", { bind: true }, () => null);
+      await bed.worker(base);
+      await expect((await write.delay()).get(WAIT)).rejects.toThrow("disk full");
+      expect(history).toEqual(["commit second", "rollback first"]);
     });
 
     it("whose commit fails make the task fail", async () => {
@@ -494,6 +538,86 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
     });
   });
 
+  describe("what cannot be sent afterwards", () => {
+    it("makes the task a failure, run once: its follow-up does not fit, or its retry", async () => {
+      const app = bed.app();
+      let runs = 0;
+      const count = app.task("count", () => (runs += 1));
+      app.task("picky", { params: ["x", "y"] }, (x: number, y: number) => x + y);
+      const again = app.task("again", { bind: true }, (ctx, changes: RetryOptions) => {
+        runs += 1;
+        throw ctx.retry(changes);
+      });
+      await bed.worker(app);
+      const results = [
+        await count.applyAsync({ link: new Signature({ task: "picky" }) }),
+        await count.applyAsync({ link: new Signature({ task: "any", options: { priority: 12 } }) }),
+        await again.delay({ queue: "nowhere", delayMs: 1 }),
+        await again.delay({ delayMs: 1e20 }),
+      ];
+      for (const result of results) await expect(result.get(WAIT)).rejects.toBeInstanceOf(TaskFailedError);
+      await eventually(async () => expect(await depth()).toMatchObject({ ready: 0, delayed: 0, unacked: 0 }));
+      expect(runs).toBe(results.length);
+    });
+
+    it("does not matter for errbacks: the task has failed already", async () => {
+      const app = bed.app();
+      const fail = app.task("fail", () => {
+        throw new RangeError("first");
+      });
+      await bed.worker(app);
+      const result = await fail.applyAsync({ linkError: new Signature({ task: "x", options: { priority: 12 } }) });
+      await expect(result.get(WAIT)).rejects.toThrow("first");
+    });
+
+    it("is no reason to lose the error when a test in autoretryFor throws", async () => {
+      const app = bed.app();
+      let runs = 0;
+      const rule = (error: unknown): boolean => (error as { code: string }).code.startsWith("E");
+      const odd = app.task("odd", { autoretryFor: [rule] }, () => {
+        runs += 1;
+        throw new RangeError("without a code");
+      });
+      await bed.worker(app);
+      await expect((await odd.delay()).get(WAIT)).rejects.toThrow("without a code");
+      expect(runs).toBe(1);
+    });
+  });
+
+  describe("a run that was given up", () => {
+    it("reports nothing more, and commits nothing", async () => {
+      const history: string[] = [];
+      const base = bed.app();
+      const app = base.resource("tx", {
+        acquire: () => history.push("acquire"),
+        commit: () => history.push("commit"),
+        rollback: () => history.push("rollback"),
+      });
+      const gate = deferred();
+      const late = app.task("late", { bind: true, timeLimitMs: 20 }, async (ctx) => {
+        await gate.promise;
+        ctx.progress("still here");
+      });
+      await bed.worker(base);
+      const result = await late.delay();
+      await expect(result.get(WAIT)).rejects.toMatchObject({ remoteType: "TimeLimitExceeded" });
+      gate.resolve();
+      await eventually(() => expect(history).toEqual(["acquire", "rollback"]));
+      expect(await result.state()).toBe("FAILURE");
+    });
+
+    it("is not started when its worker stops before", async () => {
+      const app = bed.app();
+      let runs = 0;
+      const count = app.task("count", () => (runs += 1));
+      await app.sendBatch(Array.from({ length: 20 }, () => count.s()));
+      const worker = await bed.worker(app);
+      await worker.stop({ graceMs: 0 });
+      const left = (await depth())?.ready ?? 0;
+      expect(runs + left).toBe(20);
+    });
+  });
+
   describe("stopping", () => {
     it("finishes what runs, hands the rest back, and resolves once all is settled", async () => {
       const app = bed.app();
@@ -546,12 +670,32 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
 
     it("waits for ten thousand results through one watch", async () => {
       const app = bed.app();
+      const watch = vi.spyOn(await app.resultBackend(), "watch");
       const double = app.task("double", (n: number) => n * 2);
       await bed.worker(app, { concurrency: 100 });
       const results = await app.sendBatch(Array.from({ length: 10_000 }, (_, n) => double.s(n)));
       const values = await Promise.all(results.map((result) => result.get({ timeoutMs: 60_000 })));
       expect(values).toEqual(Array.from({ length: 10_000 }, (_, n) => n * 2));
+      expect(watch).toHaveBeenCalledTimes(1);
     }, 90_000);
+
+    it("waits no longer once the app is closed", async () => {
+      const app = bed.app();
+      const waiting = (await app.sendTask("nobody")).get();
+      const outcome = expect(waiting).rejects.toBeInstanceOf(ResultBackendUnavailableError);
+      await eventually(() => app.resultWatcher());
+      await app.close();
+      await outcome;
+    });
+
+    it("declares a queue again that has expired meanwhile", async () => {
+      const app = bed.app({ taskQueues: [{ name: "brief", expiresMs: 30 }] });
+      await app.sendTask("t", { queue: "brief" });
+      const broker = await app.broker();
+      await eventually(async () => expect(await broker.inspect("brief")).toBeUndefined());
+      await app.sendTask("t", { queue: "brief" });
+      expect(await broker.inspect("brief")).toMatchObject({ ready: 1 });
+    });
 
     it("gives up waiting when told to, by time and by signal", async () => {
       const app = bed.app();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Celeriac, TaskFailedError, type CeleriacConfig } from "celeriac";
+import { Celeriac, Signature, TaskFailedError, type CeleriacConfig } from "celeriac";
 
 /** An app that sends nothing: its broker could not be reached. */
 const eagerApp = (config: CeleriacConfig = {}) =>
@@ -32,6 +32,25 @@ describe("an eager app", () => {
     });
     expect(await (await flaky.delay(2)).get()).toBe(2);
     await expect((await flaky.delay(9)).get()).rejects.toThrow("not yet");
+  });
+
+  it("retries with the arguments that the retry gave", async () => {
+    const app = eagerApp();
+    const countDown = app.task("count-down", { bind: true, maxRetries: null }, (ctx, n: number) => {
+      if (n > 0) throw ctx.retry({ args: [n - 1] });
+      return ctx.retries;
+    });
+    expect(await (await countDown.delay(4)).get()).toBe(4);
+  });
+
+  it("runs follow-ups too, and names them as children", async () => {
+    const app = eagerApp();
+    const heard: unknown[] = [];
+    const add = app.task("add", (x: number, y: number) => x + y);
+    app.task("hear", (what: unknown) => void heard.push(what));
+    const result = await add.applyAsync({ args: [1, 2], link: new Signature({ task: "hear" }) });
+    expect(heard).toEqual([3]);
+    expect(await result.children()).toHaveLength(1);
   });
 
   it("fails for arguments and results that could not cross the wire", async () => {

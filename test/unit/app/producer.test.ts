@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   Celeriac,
@@ -5,8 +6,10 @@ import {
   InvalidSendOptionsError,
   PublishTimeoutError,
   Signature,
+  TaskDefinitionError,
   UnknownQueueError,
   UnroutableError,
+  type SendOptions,
   type Adapter,
   type CeleriacConfig,
 } from "celeriac";
@@ -149,11 +152,54 @@ describe("what a call carries", () => {
       { priority: 1.5 },
       { softTimeLimitMs: 2, timeLimitMs: 1 },
       { eta: new Date(NaN) },
+      { eta: "tomorrow" as unknown as Date },
+      { countdownMs: 1e20 },
+      { expires: NaN },
+      { retries: -1 },
+      { timeLimitMs: -5 },
+      { softTimeLimitMs: NaN },
+      { publishTimeoutMs: 0 },
+      { taskId: "" },
+      { countdown: 5 } as SendOptions,
     ];
     for (const options of contradictions) {
       await expect(app.sendTask("t", options), JSON.stringify(options)).rejects.toBeInstanceOf(InvalidSendOptionsError);
     }
     expect(calls).toEqual([]);
+  });
+
+  it("names a misspelt option and what was meant", async () => {
+    const { app } = appWithSpy();
+    await expect(app.sendTask("t", { countdown: 5 } as SendOptions)).rejects.toThrow('did you mean "countdownMs"?');
+  });
+});
+
+describe("what a task is defined with", () => {
+  it("is refused when it is misspelt or of the wrong kind", () => {
+    const { app } = appWithSpy();
+    const wrong = [
+      { maxRetrys: 9 },
+      { maxRetries: "lots" },
+      { maxRetries: -1 },
+      { retryDelayMs: -1 },
+      { timeLimitMs: "1s" },
+    ];
+    for (const options of wrong) {
+      expect(() => app.task("t", options as object, () => null), JSON.stringify(options)).toThrow(TaskDefinitionError);
+    }
+  });
+
+  it("is refused when a resource would hide a part of the context", () => {
+    const { app } = appWithSpy();
+    expect(() => app.resource("log", { acquire: () => 1 })).toThrow(TaskDefinitionError);
+  });
+});
+
+describe("an app", () => {
+  it("prints no environment variables", () => {
+    const app = new Celeriac({ broker: "memory:" }, { env: { DATABASE_PASSWORD: "hunter2" } });
+    expect(inspect(app, { depth: 9, showHidden: false })).not.toContain("hunter2");
+    expect(JSON.stringify(app)).not.toContain("hunter2");
   });
 });
 

@@ -12,7 +12,7 @@ const JOB: PoolJob = {
   delivery: { queue: "q", priority: null, redelivered: false, deliveries: 1, fence: 1 },
 };
 const DONE: PoolOutcome = { kind: "returned", value: new EncodedJson("1"), children: [] };
-const UNLIMITED: RunOptions = { softMs: null, hardMs: null, onProgress: () => undefined };
+const UNLIMITED: RunOptions = { endedBy: [], softMs: null, hardMs: null, onProgress: () => undefined };
 
 function poolThat(runTask: RunTask, clock = new FakeClock()) {
   const softLimitError = (limitMs: number): Error => new Error(`soft ${String(limitMs)}`);
@@ -33,9 +33,9 @@ describe("the inline pool", () => {
     expect(pool.busy).toBe(0);
   });
 
-  it("calls a run lost that could not be run at all", async () => {
+  it("fails a run that could not be run at all", async () => {
     const { pool } = poolThat(() => Promise.reject(new Error("no such task")));
-    expect(await pool.run(JOB, UNLIMITED)).toMatchObject({ kind: "lost", cause: { message: "no such task" } });
+    expect(await pool.run(JOB, UNLIMITED)).toMatchObject({ kind: "threw", failure: { exc_message: ["no such task"] } });
   });
 
   it("aborts the run's signal at the soft limit, also for who looks later", async () => {
@@ -64,10 +64,60 @@ describe("the inline pool", () => {
   it("gives a run up when its signal aborts, before or after the start", async () => {
     const { pool } = poolThat(() => new Promise<never>(() => undefined));
     const later = new AbortController();
-    const running = pool.run(JOB, { ...UNLIMITED, signal: later.signal });
+    const running = pool.run(JOB, { ...UNLIMITED, endedBy: [new AbortController().signal, later.signal] });
     later.abort();
     expect(await running).toEqual({ kind: "aborted" });
-    expect(await pool.run(JOB, { ...UNLIMITED, signal: AbortSignal.abort() })).toEqual({ kind: "aborted" });
+  });
+
+  it("does not start a run that is over before it begins", async () => {
+    let started = 0;
+    const { pool } = poolThat(() => {
+      started += 1;
+      return Promise.resolve(DONE);
+    });
+    expect(await pool.run(JOB, { ...UNLIMITED, endedBy: [AbortSignal.abort()] })).toEqual({ kind: "aborted" });
+    expect(started).toBe(0);
+  });
+
+  it("hears no progress of a run that was given up", async () => {
+    const gate = deferred();
+    const heard: EncodedJson[] = [];
+    const { pool, clock } = poolThat(async (_job, run) => {
+      run.onProgress(new EncodedJson("1"));
+      await gate.promise;
+      run.onProgress(new EncodedJson("2"));
+      return DONE;
+    });
+    const running = pool.run(JOB, { ...UNLIMITED, hardMs: 10, onProgress: (value) => heard.push(value) });
+    await clock.advance(10);
+    await running;
+    gate.resolve();
+    await clock.advance(0);
+    expect(heard.map(({ text }) => text)).toEqual(["1"]);
+  });
+
+  it("does not give up a run that has begun to commit, and lets none begin that was given up", async () => {
+    const gate = deferred();
+    let late: RunHooks | undefined;
+    const { pool, clock } = poolThat(async (_job, run) => {
+      late = run;
+      expect(run.beginCommit()).toBe(true);
+      await gate.promise;
+      return DONE;
+    });
+    const running = pool.run(JOB, { ...UNLIMITED, hardMs: 10 });
+    await clock.advance(20);
+    gate.resolve();
+    expect(await running).toBe(DONE);
+
+    const { pool: other, clock: otherClock } = poolThat((_job, run) => {
+      late = run;
+      return new Promise<never>(() => undefined);
+    });
+    const givenUp = other.run(JOB, { ...UNLIMITED, hardMs: 10 });
+    await otherClock.advance(10);
+    await givenUp;
+    expect(late?.beginCommit()).toBe(false);
   });
 
   it("leaves no timer behind a run that ended in time", async () => {

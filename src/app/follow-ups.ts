@@ -1,10 +1,9 @@
-import type { RoutedRequest } from "../app/producer.ts";
 import { Signature } from "../canvas/signature.ts";
 import { decodeJson, type EncodedJson } from "../message/json.ts";
 import type { FollowUps, TaskRequest } from "../message/task-request.ts";
-import type { WorkerParts } from "./parts.ts";
+import type { Producer, RoutedRequest } from "./producer.ts";
 
-/** What a task's follow-ups ask for that this worker cannot send; undefined when it can send them all. */
+/** What a task's follow-ups ask for that cannot be sent here; undefined when all can. */
 export function unsupportedFollowUp({ callbacks, errbacks, chain, chord }: FollowUps): string | undefined {
   if (chord !== null) return "it is a member of a chord";
   const composite = [...callbacks, ...errbacks, ...chain].find((dict) => dict.subtask_type !== null);
@@ -15,7 +14,7 @@ export function unsupportedFollowUp({ callbacks, errbacks, chain, chord }: Follo
 export async function followUpsOfSuccess(
   request: TaskRequest,
   value: EncodedJson,
-  { producer }: WorkerParts,
+  producer: Producer,
 ): Promise<readonly RoutedRequest[]> {
   const { callbacks, chain } = request.followUps;
   if (callbacks.length === 0 && chain.length === 0) return [];
@@ -23,17 +22,18 @@ export async function followUpsOfSuccess(
   const parent = { id: request.id, rootId: request.rootId };
   const calls = callbacks.map((dict) => Signature.fromDict(dict).withFirst(result));
   const next = chain.at(-1);
+  const step = next === undefined ? [] : [Signature.fromDict(next).withFirst(result)];
   return [
     ...(await producer.prepare(calls, { parent })),
-    ...(next === undefined
-      ? []
-      : await producer.prepare([Signature.fromDict(next).withFirst(result)], { parent, chain: chain.slice(0, -1) })),
+    ...(await producer.prepare(step, { parent, chain: chain.slice(0, -1) })),
   ];
 }
 
 /** Errbacks, each with the failed task's id. Celery: `celery/backends/base.py:_call_task_errbacks`. */
-export function followUpsOfFailure(request: TaskRequest, { producer }: WorkerParts): Promise<readonly RoutedRequest[]> {
-  const calls = request.followUps.errbacks.map((dict) => Signature.fromDict(dict).withFirst(request.id));
+export async function followUpsOfFailure(request: TaskRequest, producer: Producer): Promise<readonly RoutedRequest[]> {
+  const { errbacks } = request.followUps;
+  if (errbacks.length === 0) return [];
+  const calls = errbacks.map((dict) => Signature.fromDict(dict).withFirst(request.id));
   return producer.prepare(calls, { parent: { id: request.id, rootId: request.rootId } });
 }
 

@@ -1,0 +1,131 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { Celeriac, type TaskContext } from "celeriac";
+import { memory } from "celeriac/memory";
+import type { TaskMeta } from "../../../src/backend/task-meta.ts";
+import type { Delivery } from "../../../src/broker/broker.ts";
+import { BrokerUnavailableError, DeliveryLostError } from "../../../src/broker/errors.ts";
+import { encodeTask } from "../../../src/message/protocol-v2.ts";
+import { InlinePool } from "../../../src/pool/inline-pool.ts";
+import { runTask } from "../../../src/app/run-task.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { deferred } from "../../../src/util/deferred.ts";
+import { execute } from "../../../src/worker/execution.ts";
+import type { WorkerParts } from "../../../src/worker/parts.ts";
+import { WorkerStoppedError } from "../../../src/worker/persist.ts";
+import { Revocations } from "../../../src/worker/revocations.ts";
+import { recordingLogger } from "../../support/recording-logger.ts";
+import { taskRequest } from "../../support/task-request.ts";
+
+const apps: Celeriac[] = [];
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close();
+});
+
+/** One delivery of `task`, whose settling and storing is noted, in the order in which it happens. */
+function bench(task: (context: TaskContext) => unknown) {
+  const clock = new FakeClock();
+  const app = new Celeriac({ broker: memory() }, { env: {}, clock });
+  apps.push(app);
+  app.resource("tx", { acquire: () => history.push("acquire"), rollback: () => history.push("rollback") });
+  app.task("t", { bind: true }, task);
+  const history: string[] = [];
+  const lost = new AbortController();
+  const giveUp = new AbortController();
+  const trouble: Error[] = [];
+  const { log, lines } = recordingLogger();
+  const settle = (how: string) => (): Promise<void> => {
+    if (lost.signal.aborted) return Promise.reject(new DeliveryLostError("q"));
+    history.push(how);
+    return Promise.resolve();
+  };
+  const delivery: Delivery = {
+    message: encodeTask(taskRequest({ task: "t" })),
+    queue: "q",
+    deliveries: 1,
+    fence: 1,
+    lost: lost.signal,
+    ack: settle("ack"),
+    requeue: settle("requeue"),
+    defer: settle("defer"),
+    deadLetter: ({ code }) => settle(`dead-letter ${code}`)(),
+  };
+  const backend = {
+    store: (metas: readonly TaskMeta[]) => {
+      const error = trouble.shift();
+      if (error !== undefined) return Promise.reject(error);
+      history.push(...metas.map(({ state }) => `store ${state}`));
+      return Promise.resolve();
+    },
+  } as WorkerParts["backend"];
+  const { config, tasks, resources, producer } = app;
+  const parts: WorkerParts = {
+    hostname: "w@h",
+    config,
+    tasks,
+    producer,
+    backend,
+    revocations: new Revocations(undefined),
+    pool: new InlinePool({
+      size: 1,
+      clock,
+      runTask: (job, run) => runTask(job, run, { config, tasks, resources, log }),
+      softLimitError: () => new Error("soft"),
+    }),
+    clock,
+    log,
+    giveUp: giveUp.signal,
+  };
+  return { execution: () => execute(delivery, parts), history, lost, giveUp, trouble, clock, lines };
+}
+
+describe("an execution", () => {
+  it("stores the result before it acknowledges", async () => {
+    const { execution, history } = bench(() => 1);
+    await execution();
+    expect(history).toEqual(["acquire", "store SUCCESS", "ack"]);
+  });
+
+  it("whose lease is lost tells its task, commits nothing, and stores nothing", async () => {
+    const gate = deferred();
+    let seen: AbortSignal | undefined;
+    const { execution, history, lost, lines } = bench(async (context) => {
+      seen = context.signal;
+      await gate.promise;
+    });
+    const running = execution();
+    await expect.poll(() => seen).toBeDefined();
+    lost.abort(new DeliveryLostError("q"));
+    await running;
+    expect(seen?.aborted).toBe(true);
+    gate.resolve();
+    await expect.poll(() => history).toEqual(["acquire", "rollback"]);
+    expect(lines.some(({ message }) => message.startsWith("lease lost"))).toBe(true);
+  });
+
+  it("waits for a backend that is away, and then stores and acknowledges", async () => {
+    const { execution, history, trouble, clock } = bench(() => 1);
+    trouble.push(...[1, 2, 3].map(() => new BrokerUnavailableError("x:", "away")));
+    const running = execution();
+    for (let i = 0; i < 20; i += 1) await clock.advance(1_000);
+    await running;
+    expect(history).toEqual(["acquire", "store SUCCESS", "ack"]);
+  });
+
+  it("hands back what it cannot store once the worker stops waiting", async () => {
+    const { execution, history, trouble, giveUp, clock } = bench(() => 1);
+    trouble.push(...Array.from({ length: 99 }, () => new BrokerUnavailableError("x:", "away")));
+    const running = execution();
+    await clock.advance(1_000);
+    giveUp.abort(new WorkerStoppedError("w@h"));
+    await clock.advance(10_000);
+    await running;
+    expect(history).toEqual(["acquire", "requeue"]);
+  });
+
+  it("keeps a message out of the way whose settling can only fail again", async () => {
+    const { execution, history, trouble } = bench(() => 1);
+    trouble.push(new RangeError("a defect"));
+    await execution();
+    expect(history).toEqual(["acquire", "dead-letter not-settled"]);
+  });
+});
