@@ -91,9 +91,15 @@ export interface Consumer extends AsyncIterable<Delivery>, AsyncDisposable {
   cancel(queue: string): void;
   /**
    * Stops taking messages and hands back those not yet yielded; then the iteration ends. Deliveries that were yielded
-   * keep their lease until they are settled. Disposing also hands back what is unsettled.
+   * keep their lease until they are settled.
    */
   stop(): Promise<void>;
+  /**
+   * Stops, hands back what is unsettled, and waits for what is being settled: for a few seconds at most, also when the broker is away or
+   * does not answer. Then `stop` and the iteration end too, settlements that are still under way reject with BrokerUnavailableError (the
+   * lease will run out), and later ones with DeliveryLostError.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** A message that we owe an answer. Exactly one of the four settling methods may be called, once. Each rejects with DeliveryLostError when the lease was lost. */

@@ -4,12 +4,14 @@
  */
 export class Batcher<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
+  readonly #isolates: (error: unknown) => boolean;
   #waiting: Call<T, R>[] = [];
   #working: Promise<void> | undefined;
 
   /** `run` answers with one result for each item, in their order; when it rejects, so does everything that was added to that batch. */
-  constructor(run: (items: readonly T[]) => Promise<readonly R[]>) {
+  constructor(run: (items: readonly T[]) => Promise<readonly R[]>, { isolates = never }: BatcherOptions = {}) {
     this.#run = run;
+    this.#isolates = isolates;
   }
 
   async add(item: T): Promise<R> {
@@ -48,15 +50,28 @@ export class Batcher<T, R> {
       let start = 0;
       for (const call of calls) call.resolve(results.slice(start, (start += call.items.length)));
     } catch (error) {
-      for (const call of calls) call.reject(error);
+      if (calls.length > 1 && this.#isolates(error)) for (const call of calls) await this.#runBatch([call]);
+      else for (const call of calls) call.reject(error);
     }
   }
+}
+
+export interface BatcherOptions {
+  /**
+   * Whether an error may be one call's fault, and means that nothing of the batch was done: its calls are then run one by one, so that only the
+   * guilty rejects. @default never
+   */
+  readonly isolates?: (error: unknown) => boolean;
 }
 
 interface Call<T, R> {
   readonly items: readonly T[];
   readonly resolve: (results: readonly R[]) => void;
   readonly reject: (error: unknown) => void;
+}
+
+function never(): boolean {
+  return false;
 }
 
 /** After the I/O callbacks of this turn: microtasks alone would split what one turn sends into many batches. */

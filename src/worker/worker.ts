@@ -161,14 +161,18 @@ export class Worker implements AsyncDisposable {
     await this.#starting.catch(() => undefined); // start() tells why
     if (this.#state === "stopped") return;
     this.#state = "stopping";
-    await this.#consumer?.stop();
-    await this.#consuming;
-    const settled = Promise.all(this.#running);
+    const settled = this.#settleAll();
     await Promise.race([settled, this.#patienceIsOver()]);
-    await this.#consumer?.[Symbol.asyncDispose]();
+    await this.#consumer?.[Symbol.asyncDispose](); // what is not settled by now is left to its lease
     await settled;
     await this.#pool?.[Symbol.asyncDispose]();
     this.#end();
+  }
+
+  async #settleAll(): Promise<void> {
+    await this.#consumer?.stop();
+    await this.#consuming;
+    await Promise.all(this.#running);
   }
 
   /** Resolves when what was given up has had its time to be handed back: a broker that is away must not keep the worker. */

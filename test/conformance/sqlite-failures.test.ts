@@ -1,18 +1,27 @@
 import { appendFile, chmod, open, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Celeriac } from "celeriac";
+import { Worker } from "celeriac/worker";
 import { Database } from "../../src/adapters/sqlite/database.ts";
 import { loadDriver } from "../../src/adapters/sqlite/driver.ts";
 import { sqlite } from "../../src/adapters/sqlite/index.ts";
+import { SqliteBackend } from "../../src/adapters/sqlite/sqlite-backend.ts";
+import { SqliteBroadcaster } from "../../src/adapters/sqlite/sqlite-broadcaster.ts";
+import { SqliteKeyStore } from "../../src/adapters/sqlite/sqlite-keys.ts";
 import { SqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
 import { ResultBackendUnavailableError } from "../../src/backend/errors.ts";
 import type { TaskMeta } from "../../src/backend/task-meta.ts";
+import type { Publication } from "../../src/broker/broker.ts";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import type { Message } from "../../src/message/message.ts";
+import { Reader } from "../../src/testing/conformance/broker/reader.ts";
 import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
+import { deferred } from "../../src/util/deferred.ts";
 import { Child } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
+import { recordingLogger } from "../support/recording-logger.ts";
 import { messageOf, openBroker, QUEUE, type News } from "../support/sqlite-child.ts";
 import { sqliteFile } from "../support/sqlite-file.ts";
 
@@ -95,6 +104,24 @@ describe("an SQLite file that cannot be used says what is wrong", () => {
 });
 
 describe("an SQLite file that is locked", () => {
+  it("does not keep a worker from stopping: what it could not settle is left to its lease", async () => {
+    await using file = await sqliteFile();
+    const adapter = sqlite({ path: file.path });
+    await using app = new Celeriac({ broker: adapter, resultBackend: adapter }, { env: {} });
+    const gate = deferred();
+    const wait = app.task("wait", () => gate.promise);
+    await wait.delay();
+    const worker = new Worker(app);
+    await worker.start();
+    await eventually(() => expect(worker.busy).toBe(1));
+    using _lock = lockedBy(file.path);
+    gate.resolve();
+    const start = Date.now();
+    await worker.stop({ graceMs: 0 });
+    expect(worker.state).toBe("stopped");
+    expect(Date.now() - start).toBeLessThan(20_000);
+  });
+
   it("is waited for", async () => {
     await using file = await sqliteFile();
     await using store = openStore(file.path);
@@ -121,6 +148,171 @@ describe("an SQLite file that is locked", () => {
     other.exec("COMMIT");
     other.close();
     expect((await store.count(QUEUE))?.ready).toBe(1);
+  });
+
+  it("gets nothing from a call that was given up while it waited, and all from the others", async () => {
+    await using file = await sqliteFile();
+    await using broker = openBroker(file.path);
+    await broker.declare({ queues: [{ name: QUEUE }] });
+    using lock = lockedBy(file.path);
+    const controller = new AbortController();
+    const givenUp = broker.publish([toQueue("given up"), toQueue("as well")], { signal: controller.signal });
+    const other = broker.publish([toQueue("waited for")]);
+    await systemClock.sleep(50);
+    controller.abort(new Error("deadline"));
+    await expect(givenUp).rejects.toThrow("deadline");
+    await systemClock.sleep(50);
+    lock[Symbol.dispose]();
+    await other;
+    for await (const { message } of broker.consume([QUEUE], { prefetch: 10 })) {
+      expect(Buffer.from(message.body).toString()).toBe("waited for");
+      break;
+    }
+    expect(await broker.inspect(QUEUE)).toMatchObject({ ready: 0, unacked: 1 });
+  });
+
+  it("leases nothing to a take that was called off while it waited, which ends at once", async () => {
+    await using file = await sqliteFile();
+    await using store = openStore(file.path);
+    await declareAndPush(store, 1);
+    using lock = lockedBy(file.path);
+    const controller = new AbortController();
+    const take = store.take([QUEUE], { max: 1, leaseMs: 60_000, waitMs: 0, signal: controller.signal });
+    await systemClock.sleep(50);
+    controller.abort(new Error("called off"));
+    await expect(take).rejects.toThrow("called off");
+    lock[Symbol.dispose]();
+    expect(await store.count(QUEUE)).toMatchObject({ ready: 1, unacked: 0 });
+  });
+
+  it("does not keep a consumer from being disposed, nor then its broker", async () => {
+    await using file = await sqliteFile();
+    const broker = openBroker(file.path);
+    await broker.declare({ queues: [{ name: QUEUE }] });
+    await broker.publish([toQueue("1"), toQueue("2"), toQueue("3")]);
+    const consumer = broker.consume([QUEUE], { prefetch: 3 });
+    const reader = new Reader(consumer, systemClock);
+    const [first] = await reader.take(2);
+    using _lock = lockedBy(file.path);
+    const ack = expect(first?.ack()).rejects.toThrow(BrokerUnavailableError);
+    const start = performance.now();
+    await consumer[Symbol.asyncDispose]();
+    await ack;
+    await reader.expectEnd();
+    await broker[Symbol.asyncDispose]();
+    expect(performance.now() - start).toBeLessThan(9_000);
+  });
+});
+
+describe("an SQLite file with a message that cannot be read", () => {
+  for (const head of ["{", "null", "5", '{"headers":[]}']) {
+    it(`buries it and goes on with the next: ${head}`, async () => {
+      await using file = await sqliteFile();
+      await using database = openDatabase(file.path);
+      await using store = new SqliteStore({ url: file.path, database });
+      await declareAndPush(store, 3);
+      await database.transaction("relaxed", (sql) => sql("UPDATE messages SET head = ? WHERE id <= 2").run(head));
+      const leased = await store.take([QUEUE], { max: 1, leaseMs: 60_000, waitMs: 0 });
+      expect(leased.map(({ message }) => Buffer.from(message.body).toString())).toEqual(["2"]);
+      const letters = await store.deadLetters({});
+      expect(letters).toHaveLength(2);
+      expect(letters[0]).toMatchObject({
+        queue: QUEUE,
+        deliveries: 0,
+        reason: { code: "unreadable" },
+        message: { headers: {}, properties: {} },
+      });
+      expect(letters.map(({ message }) => Buffer.from(message.body).toString())).toEqual(["0", "1"]);
+      expect(await store.count(QUEUE)).toMatchObject({ ready: 0, unacked: 1 });
+    });
+  }
+
+  it("lists a dead letter whose reason cannot be read", async () => {
+    await using file = await sqliteFile();
+    await using database = openDatabase(file.path);
+    await using store = new SqliteStore({ url: file.path, database });
+    await declareAndPush(store, 1);
+    const [leased] = await store.take([QUEUE], { max: 1, leaseMs: 60_000, waitMs: 0 });
+    const reason = { code: "rejected", detail: "No." };
+    await store.settle([{ receipt: leased?.receipt ?? "", outcome: "dead-letter", reason }]);
+    await database.transaction("relaxed", (sql) => sql("UPDATE messages SET reason = '[half'").run());
+    expect(await store.deadLetters({})).toMatchObject([{ reason: { code: "unreadable", detail: "[half" } }]);
+  });
+
+  it("passes over a broadcast that cannot be read", async () => {
+    await using file = await sqliteFile();
+    await using database = openDatabase(file.path);
+    const broadcaster = new SqliteBroadcaster(database);
+    const exchange = { name: "news", type: "fanout" } as const;
+    await using listener = await broadcaster.listen(exchange);
+    await broadcaster.broadcast(messageOf("garbled"), exchange);
+    await database.transaction("relaxed", (sql) => sql("UPDATE broadcasts SET head = '{'").run());
+    await broadcaster.broadcast(messageOf("clear"), exchange);
+    for await (const { body } of listener) {
+      expect(Buffer.from(body).toString()).toBe("clear");
+      break;
+    }
+  });
+});
+
+describe("an SQLite file with a result that cannot be read", () => {
+  it("gives the others, to those who fetch and to those who watch", async () => {
+    await using file = await sqliteFile();
+    await using database = openDatabase(file.path);
+    const { log, lines } = recordingLogger();
+    await using backend = new SqliteBackend({ database, resultExpiresMs: 60_000, log });
+    await backend.store(["garbled", "clear"].map(metaOf));
+    await database.transaction("relaxed", (sql) =>
+      sql("UPDATE results SET meta = '{' WHERE task_id = 'garbled'").run(),
+    );
+    expect([...(await backend.fetch(["garbled", "clear"])).keys()]).toEqual(["clear"]);
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "warn", fields: expect.objectContaining({ taskId: "garbled" }) as unknown }),
+    );
+    const heard: string[] = [];
+    await using watch = backend.watch(({ taskId }) => heard.push(taskId));
+    await watch.add(["garbled", "clear"]);
+    expect(heard).toEqual(["clear"]);
+  });
+});
+
+describe("an SQLite file that refuses one row", () => {
+  const REFUSE = "BEGIN SELECT RAISE(ABORT, 'refused'); END";
+
+  it("takes the other messages that were sent in the same turn", async () => {
+    await using file = await sqliteFile();
+    await using broker = openBroker(file.path);
+    await broker.declare({ queues: [{ name: QUEUE }] });
+    execute(file.path, `CREATE TRIGGER t BEFORE INSERT ON messages WHEN NEW.body = CAST('guilty' AS BLOB) ${REFUSE}`);
+    const texts = ["innocent", "guilty", "innocent too"];
+    const outcomes = await Promise.allSettled(texts.map((text) => broker.publish([toQueue(text)])));
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect((await broker.inspect(QUEUE))?.ready).toBe(2);
+  });
+
+  it("takes the other results, claims and broadcasts", async () => {
+    await using file = await sqliteFile();
+    await using database = openDatabase(file.path);
+    await using backend = new SqliteBackend({ database: database.sibling(), resultExpiresMs: 60_000, log });
+    await backend.open();
+    for (const [table, column] of [
+      ["results", "task_id"],
+      ["claims", "key"],
+      ["broadcasts", "routing_key"],
+    ]) {
+      execute(file.path, `CREATE TRIGGER ${table}_t BEFORE INSERT ON ${table} WHEN NEW.${column} = 'guilty' ${REFUSE}`);
+    }
+    const broadcaster = new SqliteBroadcaster(database);
+    await using keys = new SqliteKeyStore(database.sibling());
+    const writes: readonly ((name: string) => Promise<unknown>)[] = [
+      (name) => backend.store([metaOf(name)]),
+      (name) => keys.claim(name, "me", 1_000),
+      (name) => broadcaster.broadcast(messageOf("x"), { name: "news", type: "fanout" }, name),
+    ];
+    for (const write of writes) {
+      const outcomes = await Promise.allSettled(["innocent", "guilty"].map(write));
+      expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    }
   });
 });
 
@@ -157,9 +349,8 @@ describe("an SQLite file that is replaced while it is open", () => {
     const consumer = broker.consume([QUEUE], { prefetch: 1 });
     for (const suffix of ["", "-wal", "-shm"]) await rm(file.path + suffix, { force: true });
     await appendFile(file.path, "");
-    const publication = { message: messageOf("anew"), route: { exchange: "", routingKey: QUEUE } };
-    await expect(broker.publish([publication])).rejects.toThrow("removed or replaced");
-    await eventually(() => broker.publish([publication]));
+    await expect(broker.publish([toQueue("anew")])).rejects.toThrow("removed or replaced");
+    await eventually(() => broker.publish([toQueue("anew")]));
     for await (const delivery of consumer) {
       expect(Buffer.from(delivery.message.body).toString()).toBe("anew");
       await delivery.ack();
@@ -208,6 +399,23 @@ describe("an SQLite file with thousands of messages", () => {
     await eventually(async () => expect(await pageCount(database)).toBeLessThan(before / 2));
   });
 });
+
+/** Keeps the file's write lock until it is disposed. */
+function lockedBy(path: string): Disposable {
+  const other = loadDriver().open(path);
+  other.exec("BEGIN IMMEDIATE");
+  let isLocked = true;
+  return {
+    [Symbol.dispose]: () => {
+      if (isLocked) other.close();
+      isLocked = false;
+    },
+  };
+}
+
+function toQueue(text: string): Publication {
+  return { message: messageOf(text), route: { exchange: "", routingKey: QUEUE } };
+}
 
 function metaOf(taskId: string): TaskMeta {
   const none = { traceback: null, doneAt: null, children: [], parentId: null, groupId: null };

@@ -1,8 +1,14 @@
+import { randomUUID } from "node:crypto";
+import { Celeriac } from "celeriac";
+import { sqlite } from "celeriac/sqlite";
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/util/clock.ts";
+import { silentLogger } from "../../src/util/logger.ts";
 import { Child } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { LEASE_MS, messageOf, openBroker, QUEUE, type News } from "../support/sqlite-child.ts";
 import { sqliteFile } from "../support/sqlite-file.ts";
+import { TASK, type WorkerNews } from "../support/sqlite-worker.ts";
 
 const PATIENCE = { timeoutMs: 60_000 };
 const TEST_TIMEOUT_MS = 90_000;
@@ -60,31 +66,37 @@ describe("several processes on one SQLite file", { timeout: TEST_TIMEOUT_MS }, (
       PATIENCE,
     );
   });
+});
 
-  it("wake each other quickly", async () => {
+/** The promised bounds; a busy machine may miss them in a try or two. */
+describe("a worker with results, alone with an SQLite file", { timeout: TEST_TIMEOUT_MS }, () => {
+  const TRIES = 3;
+  const LONGEST_MEDIAN_MS = 20;
+  const LARGEST_SHARE = 0.01;
+
+  it("starts a task within 20 ms of another process beginning to send it, at the median", async () => {
     await using file = await sqliteFile();
-    await using broker = openBroker(file.path);
-    await using processes = new Processes(file.path);
-    const [consumer] = processes.start(1, "consume");
-    await eventually(() => expect(consumer?.news).toContainEqual({ ready: true }), PATIENCE);
-    const latencies: number[] = [];
-    for (let round = 0; round < 30; round += 1) {
-      const sentAt = performance.timeOrigin + performance.now();
-      await broker.publish([toQueue(`${round}`)]);
-      const arrivedAt = await eventually(() => arrivalOf(consumer, `${round}`), PATIENCE);
-      latencies.push(arrivedAt - sentAt);
+    await using worker = await startWorker(file.path);
+    const adapter = sqlite(file);
+    const app = new Celeriac({ broker: adapter, resultBackend: adapter }, { env: {}, log: silentLogger });
+    const medians: number[] = [];
+    while (medians.length < TRIES && !medians.some((ms) => ms <= LONGEST_MEDIAN_MS)) {
+      const latencies: number[] = [];
+      for (let round = 0; round < 30; round += 1) latencies.push(await latencyOf(app, worker));
+      medians.push(median(latencies));
     }
-    // Twenty times what a quiet machine takes.
-    expect(median(latencies)).toBeLessThan(50);
+    await app.close();
+    expect(Math.min(...medians)).toBeLessThanOrEqual(LONGEST_MEDIAN_MS);
   });
 
-  it("cost next to nothing while they wait", async () => {
+  it("takes less than 1 % of a core while it waits", async () => {
     await using file = await sqliteFile();
-    await using processes = new Processes(file.path);
-    const [idle] = processes.start(1, "idle", 3_000);
-    await idle?.exited;
-    expect(idle?.news.at(-1)).toEqual({ cpuShare: expect.any(Number) as number });
-    expect((idle?.news.at(-1) as { cpuShare: number }).cpuShare).toBeLessThan(0.02);
+    await using worker = await startWorker(file.path, 3_000);
+    const shares = () => worker.news.flatMap((news) => ("cpuShare" in news ? [news.cpuShare] : []));
+    await eventually(() => {
+      if (shares().length < TRIES) expect(Math.min(...shares())).toBeLessThan(LARGEST_SHARE);
+    }, PATIENCE);
+    expect(Math.min(...shares())).toBeLessThan(LARGEST_SHARE);
   });
 });
 
@@ -112,6 +124,30 @@ describe.skipIf(anotherNode === "")("two drivers on one SQLite file", { timeout:
     expect(received.toSorted()).toEqual(sentBy([producer]).toSorted());
   });
 });
+
+/** Killed when disposed. */
+async function startWorker(path: string, windowMs = 0): Promise<Child<WorkerNews>> {
+  const program = new URL("../support/sqlite-worker.ts", import.meta.url);
+  const worker = new Child<WorkerNews>(program, [path, String(windowMs)]);
+  await eventually(() => expect(worker.news).toContainEqual({ ready: true }), PATIENCE);
+  return worker;
+}
+
+/** From the send here to the first line of the task over there, in milliseconds. */
+async function latencyOf(app: Celeriac, worker: Child<WorkerNews>): Promise<number> {
+  const id = randomUUID();
+  const sentAt = performance.timeOrigin + performance.now();
+  const result = await app.sendTask(TASK, { args: [id] });
+  const started = await eventually(() => {
+    const news = worker.news.find((one) => "started" in one && one.started === id);
+    if (news === undefined || !("started" in news)) throw new Error("The task has not started.");
+    return news;
+  }, PATIENCE);
+  await result.get({ timeoutMs: PATIENCE.timeoutMs });
+  // The next one is for a worker at rest again.
+  await systemClock.sleep(30);
+  return started.at - sentAt;
+}
 
 /** Children on one file, killed when disposed. */
 class Processes implements AsyncDisposable {
@@ -149,12 +185,6 @@ function receivedBy(children: readonly Told[]): readonly string[] {
 
 function newsOf(children: readonly Told[]): readonly News[] {
   return children.flatMap((child) => child?.news ?? []);
-}
-
-function arrivalOf(child: Told, text: string): number {
-  const news = child?.news.find((one) => "received" in one && one.received === text);
-  if (news === undefined || !("received" in news)) throw new Error(`"${text}" has not arrived.`);
-  return news.at;
 }
 
 function median(values: readonly number[]): number {

@@ -15,8 +15,7 @@ export const LEASE_MS = 1_000;
 export type News =
   | { readonly ready: true }
   | { readonly sent: string }
-  | { readonly received: string; readonly at: number; readonly deliveries: number }
-  | { readonly cpuShare: number }
+  | { readonly received: string; readonly deliveries: number }
   | { readonly failed: string };
 
 const ROLES: Readonly<Record<string, (broker: QueuedBroker, count: number) => Promise<void>>> = {
@@ -37,26 +36,15 @@ const ROLES: Readonly<Record<string, (broker: QueuedBroker, count: number) => Pr
   /** Acknowledges what comes, for as long as it lives. */
   consume: async (broker) => {
     for await (const delivery of broker.consume([QUEUE], { prefetch: 20 })) {
-      const at = performance.timeOrigin + performance.now();
       await delivery.ack();
-      tell({ received: Buffer.from(delivery.message.body).toString(), at, deliveries: delivery.deliveries });
+      tell({ received: Buffer.from(delivery.message.body).toString(), deliveries: delivery.deliveries });
     }
   },
   /** Takes one message and keeps it. */
   hold: async (broker) => {
     for await (const { message, deliveries } of broker.consume([QUEUE], { prefetch: 1 })) {
-      tell({ received: Buffer.from(message.body).toString(), at: 0, deliveries });
+      tell({ received: Buffer.from(message.body).toString(), deliveries });
     }
-  },
-  /** Waits for messages, and tells what that takes of a core over MS milliseconds. */
-  idle: async (broker, ms) => {
-    broker.consume([QUEUE], { prefetch: 1 });
-    // What starting takes is not to be counted.
-    await clock.sleep(1_000);
-    const [cpu, start] = [process.cpuUsage(), performance.now()];
-    await clock.sleep(ms);
-    const { user, system } = process.cpuUsage(cpu);
-    tell({ cpuShare: (user + system) / 1_000 / (performance.now() - start) });
   },
 };
 

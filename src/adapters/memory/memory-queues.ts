@@ -55,8 +55,9 @@ export class MemoryQueues {
     return new Set(names.filter((name) => this.#queues.has(name)));
   }
 
-  push(items: readonly PushItem[]): void {
+  push(pushed: readonly PushItem[]): void {
     const now = this.#now();
+    const items = pushed.filter(({ signal }) => signal?.aborted !== true);
     const placed = items.map((item) => ({ item, queue: this.#queueToPushTo(item.queue) }));
     for (const { item, queue } of placed) {
       const priority = item.message.properties.priority ?? DEFAULT_PRIORITY;

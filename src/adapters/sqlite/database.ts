@@ -1,4 +1,6 @@
 import { dirname } from "node:path";
+import { ResultBackendUnavailableError } from "../../backend/errors.ts";
+import { BrokerUnavailableError } from "../../broker/errors.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
@@ -62,9 +64,9 @@ export class Database implements AsyncDisposable {
     return this.#use((shared) => shared.read(queries));
   }
 
-  /** `work` runs with the write lock held, and counts for nothing when it throws. */
-  transaction<T>(durability: Durability, work: (sql: Sql) => T): Promise<T> {
-    return this.#use((shared) => shared.transaction(durability, work));
+  /** `work` runs with the write lock held, and counts for nothing when it throws. Aborted before that, it does not run. */
+  transaction<T>(durability: Durability, work: (sql: Sql) => T, options: Abortable = {}): Promise<T> {
+    return this.#use((shared) => shared.transaction(durability, work, options));
   }
 
   changes(): Promise<ChangeFeed> {
@@ -120,6 +122,11 @@ export class Database implements AsyncDisposable {
     const detail = this.#isClosed ? "it was closed in this process." : detailOf(error, this.#options.path);
     return detail === undefined ? error : this.#options.unavailable(detail, { cause: error });
   }
+}
+
+/** For batchers: whether an error may be the fault of one row, and not the file's. */
+export function isRefusal(error: unknown): boolean {
+  return !(error instanceof BrokerUnavailableError) && !(error instanceof ResultBackendUnavailableError);
 }
 
 function detailOf(error: unknown, path: string): string | undefined {

@@ -1,5 +1,6 @@
 import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Abortable } from "../../util/abortable.ts";
 import type { Clock } from "../../util/clock.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { loadDriver, type Connection, type Statement } from "./driver.ts";
@@ -65,9 +66,15 @@ export class SharedDatabase implements AsyncDisposable {
     return queries(this.#sql);
   }
 
-  /** Runs `work`, which must not wait, with the file's write lock held; takes all of it back when it throws. Tries for 10 s to get the lock. */
-  async transaction<T>(durability: Durability, work: (sql: Sql) => T): Promise<T> {
-    return whenUnlocked(this.#clock, () => this.#runTransaction(durability, work));
+  /**
+   * Runs `work`, which must not wait, with the file's write lock held; takes all of it back when it throws. Tries for 10 s to get the lock,
+   * unless aborted.
+   */
+  async transaction<T>(durability: Durability, work: (sql: Sql) => T, { signal }: Abortable = {}): Promise<T> {
+    return whenUnlocked(this.#clock, () => {
+      signal?.throwIfAborted();
+      return this.#runTransaction(durability, work);
+    });
   }
 
   /** Gives unused pages back to the file system, `pages` of them at most. */

@@ -2,8 +2,9 @@ import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import { Batcher } from "../../util/batcher.ts";
+import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
-import type { Database } from "./database.ts";
+import { isRefusal, type Database } from "./database.ts";
 import { ResultFeed } from "./result-feed.ts";
 import type { Sql } from "./shared-database.ts";
 
@@ -24,13 +25,15 @@ export interface SqliteBackendOptions {
 export class SqliteBackend implements ResultBackend {
   readonly #database: Database;
   readonly #expiresMs: number;
+  readonly #log: Logger;
   readonly #results: Batcher<Result, undefined>;
   readonly #feed: ResultFeed;
 
   constructor({ database, resultExpiresMs, log }: SqliteBackendOptions) {
     this.#database = database;
     this.#expiresMs = resultExpiresMs;
-    this.#results = new Batcher((results) => this.#store(results));
+    this.#log = log;
+    this.#results = new Batcher((results) => this.#store(results), { isolates: isRefusal });
     this.#feed = new ResultFeed(database, log);
   }
 
@@ -44,13 +47,15 @@ export class SqliteBackend implements ResultBackend {
     );
   }
 
+  /** A document that cannot be read is as good as absent, and logged. */
   fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, TaskMeta>> {
     const now = this.#database.clock.now();
     return this.#database.read((sql) => {
       const found = new Map<string, TaskMeta>();
       for (const taskId of taskIds) {
         const row = sql<{ readonly meta: string }>(FETCH).get(taskId, now);
-        if (row !== undefined) found.set(taskId, decodeMeta(row.meta));
+        const meta = row === undefined ? undefined : this.#decode(taskId, row.meta);
+        if (meta !== undefined) found.set(taskId, meta);
       }
       return found;
     });
@@ -70,6 +75,15 @@ export class SqliteBackend implements ResultBackend {
     this.#feed[Symbol.dispose]();
     await this.#results.idle();
     await this.#database[Symbol.asyncDispose]();
+  }
+
+  #decode(taskId: string, text: string): TaskMeta | undefined {
+    try {
+      return decodeMeta(text);
+    } catch (error) {
+      this.#log.warn("stored result not read", { taskId, error: toError(error).message });
+      return undefined;
+    }
   }
 
   async #store(results: readonly Result[]): Promise<readonly undefined[]> {

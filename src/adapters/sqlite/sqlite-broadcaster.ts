@@ -4,7 +4,7 @@ import { queuesFor } from "../../routing/route-table.ts";
 import type { Exchange } from "../../routing/topology.ts";
 import { Batcher } from "../../util/batcher.ts";
 import type { Subscription } from "./change-feed.ts";
-import type { Database } from "./database.ts";
+import { isRefusal, type Database } from "./database.ts";
 import type { Sql } from "./shared-database.ts";
 import { decodeMessage, encodeHead, type StoredMessage } from "./stored-message.ts";
 
@@ -30,7 +30,7 @@ export class SqliteBroadcaster implements Broadcaster {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#broadcasts = new Batcher((broadcasts) => this.#insert(broadcasts));
+    this.#broadcasts = new Batcher((broadcasts) => this.#insert(broadcasts), { isolates: isRefusal });
   }
 
   broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<void> {
@@ -83,7 +83,7 @@ class SqliteListener implements Listener {
   readonly #disposed = new AbortController();
   #changes: Subscription;
   #place: number;
-  #ahead: Row[] = [];
+  #ahead: Message[] = [];
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -102,8 +102,8 @@ class SqliteListener implements Listener {
 
   async #next(): Promise<IteratorResult<Message, undefined>> {
     while (!this.#isEnded) {
-      const row = this.#ahead.shift();
-      if (row !== undefined) return { done: false, value: decodeMessage(row) };
+      const message = this.#ahead.shift();
+      if (message !== undefined) return { done: false, value: message };
       if (!(await this.#readOn())) await this.#news();
     }
     return { done: true, value: undefined };
@@ -122,7 +122,8 @@ class SqliteListener implements Listener {
     });
     const before = this.#place;
     this.#place = read.rows.length < PAGE ? read.last : (read.rows.at(-1)?.id ?? read.last);
-    this.#ahead = read.rows.filter((row) => this.#isMeant(row.routing_key));
+    // What cannot be read is passed over: nobody waits for it.
+    this.#ahead = read.rows.flatMap((row) => (this.#isMeant(row.routing_key) ? (decodeMessage(row) ?? []) : []));
     return this.#place !== before;
   }
 

@@ -1,6 +1,6 @@
 import type { Claim, KeyStore } from "../../broker/key-store.ts";
 import { Batcher } from "../../util/batcher.ts";
-import type { Database } from "./database.ts";
+import { isRefusal, type Database } from "./database.ts";
 
 const CLAIM = `
   INSERT INTO claims (key, owner, value, expires_at) VALUES (?, ?, ?, ?)
@@ -25,7 +25,7 @@ export class SqliteKeyStore implements KeyStore {
   /** The database is disposed with the key store. */
   constructor(database: Database) {
     this.#database = database;
-    this.#claims = new Batcher((wanted) => this.#claim(wanted));
+    this.#claims = new Batcher((wanted) => this.#claim(wanted), { isolates: isRefusal });
   }
 
   claim(key: string, owner: string, ttlMs: number, value?: string): Promise<boolean> {

@@ -26,7 +26,8 @@ import {
 } from "./queues.ts";
 import { DEAD, DELAYED, READY } from "./schema.ts";
 import { renew, settle } from "./settle.ts";
-import { decodeMessage, encodeHead, type StoredMessage } from "./stored-message.ts";
+import type { Sql } from "./shared-database.ts";
+import { decodeMessage, encodeHead, UNREADABLE, withoutHead, type StoredMessage } from "./stored-message.ts";
 
 /** A delay is a number in a row, so it has no end. */
 const FEATURES: BrokerFeatures = {
@@ -93,9 +94,11 @@ export class SqliteStore implements MessageStore {
     return this.#database.read((sql) => new Set(queues.filter((queue) => queueExists(sql, queue, this.#now()))));
   }
 
-  async push(items: readonly PushItem[]): Promise<void> {
+  async push(pushed: readonly PushItem[]): Promise<void> {
     await this.#database.transaction("durable", (sql) => {
       const now = this.#now();
+      // The lock may have been long in coming.
+      const items = pushed.filter(({ signal }) => signal?.aborted !== true);
       for (const queue of new Set(items.map((item) => item.queue))) {
         if (!queueExists(sql, queue, now)) throw new UnroutableError("", queue);
       }
@@ -207,13 +210,14 @@ export class SqliteStore implements MessageStore {
   }
 
   /** Looks before it asks for the write lock: most looks find nothing to take. */
-  async #lease(queues: readonly string[], { max, leaseMs }: TakeOptions): Promise<readonly Leased[]> {
+  async #lease(queues: readonly string[], { max, leaseMs, signal }: TakeOptions): Promise<readonly Leased[]> {
     const isThere = await this.#database.read((sql) => nextDueAt(sql, queues) <= this.#now());
     if (!isThere) return [];
-    const leased = await this.#database.transaction("relaxed", (sql) => {
+    const leaseNow = (sql: Sql): readonly Leased[] => {
       const now = this.#now();
       return lease(sql, queues, max, now, now + leaseMs);
-    });
+    };
+    const leased = await this.#database.transaction("relaxed", leaseNow, { signal });
     // Other takers wait for the end of these leases now.
     await this.#tellTakers();
     return leased;
@@ -251,9 +255,17 @@ function deadLetterOf(row: DeadRow): DeadLetter {
   return {
     id: String(row.id),
     queue: row.queue,
-    message: decodeMessage(row),
-    reason: JSON.parse(row.reason) as DeadLetterReason,
+    message: decodeMessage(row) ?? withoutHead(row),
+    reason: decodeReason(row.reason),
     deliveries: row.deliveries,
     diedAt: new Date(row.due_at),
   };
+}
+
+function decodeReason(text: string): DeadLetterReason {
+  try {
+    return JSON.parse(text) as DeadLetterReason;
+  } catch {
+    return { code: UNREADABLE, detail: text };
+  }
 }

@@ -23,8 +23,9 @@ export interface MessageStore extends AsyncDisposable {
   existing(queues: readonly string[]): Promise<ReadonlySet<string>>;
 
   /**
-   * All or none. Resolves once they survive the store's restart. Rejects with `UnroutableError("", queue)`, checked in the same step,
-   * when one of the queues does not exist: another process may just have removed it.
+   * All or none, but for the items whose signal is aborted by the time of writing: their sender has given them up and may have sent them
+   * again. Resolves once they survive the store's restart. Rejects with `UnroutableError("", queue)`, checked in the same step, when one of
+   * the queues does not exist: another process may just have removed it.
    */
   push(items: readonly PushItem[]): Promise<void>;
   /**
@@ -54,7 +55,7 @@ export interface StoredExchange {
   readonly bindings: readonly Binding[];
 }
 
-export interface PushItem {
+export interface PushItem extends Abortable {
   readonly queue: string;
   readonly message: Message;
   readonly delayMs: number;

@@ -6,7 +6,7 @@ import { untilAborted } from "../../util/until-aborted.ts";
 import type { Publication } from "../broker.ts";
 import { UnroutableError } from "../errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
-import type { StoreConnection } from "./store-connection.ts";
+import { isRefusal, type StoreConnection } from "./store-connection.ts";
 
 /**
  * Routes and pushes: all calls of one turn of the event loop in one push, each with an outcome of its own. Nothing is cached from one push
@@ -16,10 +16,10 @@ export class Publisher {
   readonly #calls: Batcher<Call, UnroutableError | undefined>;
 
   constructor(connection: StoreConnection) {
-    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)));
+    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), { isolates: isRefusal });
   }
 
-  /** As `Broker.publish`. Aborted before the push, nothing is published; after it, that is not known. */
+  /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
   async publish(publications: readonly Publication[], options: Abortable): Promise<void> {
     const { signal } = options;
     signal?.throwIfAborted();
@@ -98,7 +98,9 @@ function routeCall(call: Call, table: RoutingTable): RoutedCall {
   for (const { message, route, delayMs = 0 } of call.publications) {
     const queues = queuesOf(route, table);
     if (queues.length === 0) return { items: [], unroutable: new UnroutableError(route.exchange, route.routingKey) };
-    for (const queue of queues) items.push({ queue, message, delayMs: Math.min(delayMs, table.maxDelayMs) });
+    for (const queue of queues) {
+      items.push({ queue, message, delayMs: Math.min(delayMs, table.maxDelayMs), signal: call.signal });
+    }
   }
   return { items };
 }

@@ -19,12 +19,13 @@ import type {
   RemoveOptions,
 } from "../broker.ts";
 import type { Broadcaster } from "../broadcaster.ts";
-import { BrokerUnavailableError, MessageTooLargeError } from "../errors.ts";
+import { MessageTooLargeError } from "../errors.ts";
+import { atMost } from "./at-most.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import type { MessageStore, Settlement } from "./message-store.ts";
 import { Publisher } from "./publisher.ts";
 import { QueuedConsumer } from "./queued-consumer.ts";
-import { StoreConnection } from "./store-connection.ts";
+import { isRefusal, StoreConnection } from "./store-connection.ts";
 
 export interface QueuedBrokerOptions {
   /** Owned by the broker: disposed with it. */
@@ -40,6 +41,9 @@ const DEFAULT_LEASE_MS = 20_000;
 
 /** A lease is renewed so often before it runs out: two renewals may fail. */
 const RENEWALS_PER_LEASE = 3;
+
+/** How long disposing waits for the store, in milliseconds. */
+const DISPOSE_MS = 4_000;
 
 const SETTLE_RETRY = { baseMs: 100, maxMs: 2_000 } as const;
 
@@ -69,7 +73,7 @@ export class QueuedBroker implements Broker {
     this.#leaseMs = leaseMs;
     this.#connection = new StoreConnection(store, log);
     this.#publisher = new Publisher(this.#connection);
-    this.#settler = new Batcher((settlements) => this.#settle(settlements));
+    this.#settler = new Batcher((settlements) => this.#settle(settlements), { isolates: isRefusal });
     const renew = (receipts: readonly string[]): Promise<readonly string[]> =>
       this.#connection.run((opened) => opened.renew(receipts, leaseMs));
     this.#keeper = new LeaseKeeper({ renew, intervalMs: leaseMs / RENEWALS_PER_LEASE, clock, log });
@@ -172,7 +176,7 @@ export class QueuedBroker implements Broker {
         const lost = new Set(await this.#connection.run((store) => store.settle(settlements)));
         return settlements.map(({ receipt }) => !lost.has(receipt));
       } catch (error) {
-        if (!(error instanceof BrokerUnavailableError) || this.#disposing.signal.aborted) throw error;
+        if (isRefusal(error) || this.#disposing.signal.aborted) throw error;
       }
       // Disposing ends the pause early; then comes the last attempt.
       const { signal } = this.#disposing;
@@ -187,11 +191,15 @@ export class QueuedBroker implements Broker {
 
   async #dispose(): Promise<void> {
     this.#disposing.abort();
-    await Promise.all([this.#publisher.idle(), this.#settler.idle()]);
-    await Promise.all([...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]()));
-    await this.#removeExclusive();
+    await atMost(DISPOSE_MS, this.#finish(), this.#clock);
     this.#keeper[Symbol.dispose]();
     await this.#connection[Symbol.asyncDispose]();
+  }
+
+  async #finish(): Promise<void> {
+    const consumers = [...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]());
+    await Promise.all([this.#publisher.idle(), this.#settler.idle(), ...consumers]);
+    await this.#removeExclusive();
   }
 
   async #removeExclusive(): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 
 import { AsyncQueue } from "../../util/async-queue.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
@@ -8,8 +9,10 @@ import { deferred } from "../../util/deferred.ts";
 import type { Deferred } from "../../util/deferred.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
+import { untilAborted } from "../../util/until-aborted.ts";
 import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
 import { BrokerUnavailableError } from "../errors.ts";
+import { atMost } from "./at-most.ts";
 import { Attendance } from "./attendance.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { Settlement } from "./message-store.ts";
@@ -22,6 +25,9 @@ const TAKE_WAIT_MS = 5_000;
 
 /** In the past of every clock. */
 const AT_ONCE = new Date(0);
+
+/** How long disposing waits for the store, in milliseconds. */
+const DISPOSE_MS = 2_000;
 
 const RETRY = { baseMs: 100, maxMs: 5_000 } as const;
 
@@ -47,9 +53,11 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #attendance: Attendance;
   readonly #stopping = new AbortController();
   readonly #consuming: Promise<void>;
+  /** Aborted when disposing has waited long enough for what is still under way. */
+  readonly #givingUp = new AbortController();
   /** Aborts the take that waits now. */
   #interruption = new AbortController();
-  /** Resolves when there may be credit again. */
+  /** Resolves when something was settled, and when there may be credit again. */
   #wakeup: Deferred<void> | undefined;
   #handedBack: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -61,6 +69,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#prefetch = checkPrefetch(options.prefetch);
     const { connection, clock, log } = context;
     this.#attendance = new Attendance({ consumer: randomUUID(), queues: this.#queues, connection, clock, log });
+    setMaxListeners(0, this.#givingUp.signal); // one for every settlement under way
     this.#consuming = this.#consume();
   }
 
@@ -93,7 +102,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   }
 
   stop(): Promise<void> {
-    return (this.#stopped ??= this.#stop());
+    // Disposing ends the wait early.
+    return (this.#stopped ??= untilAborted(this.#stop(), this.#givingUp.signal).catch(() => undefined));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -103,7 +113,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   async settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean> {
     this.#context.keeper.release(delivery.receipt);
     try {
-      return !delivery.isLost && (await this.#context.settler.add(settlement));
+      if (delivery.isLost) return false;
+      return await untilAborted(this.#context.settler.add(settlement), this.#givingUp.signal);
     } finally {
       this.#forget([delivery]);
     }
@@ -153,14 +164,15 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   }
 
   #accept(deliveries: readonly QueuedDelivery[]): void {
-    const cancelled: QueuedDelivery[] = [];
+    const isOver = this.#givingUp.signal.aborted;
+    const unwanted: QueuedDelivery[] = [];
     for (const delivery of deliveries) {
       this.#unsettled.add(delivery);
       this.#context.keeper.hold(delivery.receipt, delivery);
-      if (this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
-      else cancelled.push(delivery);
+      if (!isOver && this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
+      else unwanted.push(delivery);
     }
-    if (cancelled.length > 0) this.#handBackLater(cancelled);
+    if (unwanted.length > 0) this.#handBackLater(unwanted);
   }
 
   /** What the waiting take was asked for is no longer what is wanted. */
@@ -197,12 +209,33 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     await this.#attendance[Symbol.asyncDispose]();
   }
 
+  /** What could not be handed back or settled in time is left to its lease. */
   async #dispose(): Promise<void> {
+    const { connection, keeper, clock, onDisposed } = this.#context;
+    await atMost(DISPOSE_MS, this.#release(), clock);
+    this.#givingUp.abort(connection.unavailable("its consumer has been disposed; the message's lease will run out."));
+    this.#buffer.end();
+    for (const delivery of this.#unsettled) {
+      delivery.markLost();
+      keeper.release(delivery.receipt);
+    }
+    onDisposed(this);
+  }
+
+  async #release(): Promise<void> {
     await this.stop();
     const abandoned = [...this.#unsettled].filter((delivery) => !delivery.isSettled);
     for (const delivery of abandoned) delivery.markLost();
     await this.#handBack(abandoned, ({ receipt }) => ({ receipt, outcome: "requeue" }));
-    this.#context.onDisposed(this);
+    await this.#allSettled();
+  }
+
+  /** Resolves once nothing is being settled. */
+  async #allSettled(): Promise<void> {
+    while ([...this.#unsettled].some((delivery) => delivery.isSettled)) {
+      this.#wakeup = deferred();
+      await this.#wakeup.promise;
+    }
   }
 
   /** For deliveries that nobody has seen: they do not count as delivered. */

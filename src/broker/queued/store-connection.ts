@@ -67,7 +67,11 @@ export class StoreConnection implements AsyncDisposable {
   }
 
   closedError(): BrokerUnavailableError {
-    return new BrokerUnavailableError(this.#store.url, "this broker object has been disposed.");
+    return this.unavailable("this broker object has been disposed.");
+  }
+
+  unavailable(detail: string): BrokerUnavailableError {
+    return new BrokerUnavailableError(this.#store.url, detail);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,6 +99,11 @@ export class StoreConnection implements AsyncDisposable {
     if (before === "lost" && state === "open") this.#log.info("broker back", { broker: this.#store.url });
     for (const listener of this.#listeners) listener(state, cause);
   }
+}
+
+/** For batchers: whether an error may be the fault of one item, and not the store's absence. */
+export function isRefusal(error: unknown): boolean {
+  return !(error instanceof BrokerUnavailableError);
 }
 
 type StateListener = (state: BrokerState, cause?: Error) => void;

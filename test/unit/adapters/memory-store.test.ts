@@ -123,6 +123,15 @@ describe("MemoryStore", () => {
   });
 });
 
+describe("pushing to MemoryStore", () => {
+  it("leaves out what was given up", async () => {
+    const { store } = await setUp();
+    const signals = [AbortSignal.abort(), new AbortController().signal, undefined];
+    await store.push(signals.map((signal) => ({ queue: "q", message: message("x"), delayMs: 0, signal })));
+    expect((await store.count("q"))?.ready).toBe(2);
+  });
+});
+
 describe("MemoryBroadcaster", () => {
   it("keeps a bounded number of messages for a listener that does not listen", async () => {
     const broadcaster = new MemoryBroadcaster();

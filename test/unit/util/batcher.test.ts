@@ -42,6 +42,23 @@ describe("Batcher", () => {
     expect(await batcher.add("d")).toBe("d");
   });
 
+  it("runs the calls of a batch one by one when its error may be the fault of one", async () => {
+    const batches: (readonly string[])[] = [];
+    const run = async (items: readonly string[]): Promise<readonly string[]> => {
+      batches.push(items);
+      if (items.includes("away")) throw new Error("away");
+      if (items.includes("bad")) throw new Error("refused");
+      return items;
+    };
+    const batcher = new Batcher(run, { isolates: (error) => (error as Error).message === "refused" });
+    const outcomes = await Promise.allSettled([batcher.add("a"), batcher.addAll(["b", "bad"]), batcher.add("c")]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(batches).toEqual([["a", "b", "bad", "c"], ["a"], ["b", "bad"], ["c"]]);
+    const others = await Promise.allSettled([batcher.add("d"), batcher.add("away")]);
+    expect(others.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(batches).toHaveLength(5);
+  });
+
   it("survives a run that throws before it returns a promise", async () => {
     const batcher = new Batcher<string, string>(() => {
       throw new Error("at once");

@@ -63,6 +63,25 @@ export const lifeCases: readonly Case<BrokerStage>[] = [
     },
   },
   {
+    name: "a call whose signal is aborted among others publishes nothing, and keeps nothing from them",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      const reason = new Error("changed my mind");
+      const [kept, given] = [new AbortController(), AbortSignal.abort(reason)];
+      const calls = [kept.signal, given, kept.signal, given].map((signal, index) =>
+        stage.broker.publish([toQueue(queue, `${index}`), toQueue(queue, `${index} too`)], { signal }),
+      );
+      const outcomes = await Promise.allSettled(calls);
+      assert.deepEqual(
+        outcomes.map((outcome) => (outcome.status === "fulfilled" ? "sent" : (outcome.reason as unknown))),
+        ["sent", reason, "sent", reason],
+      );
+      const reader = stage.read(queue);
+      assert.deepEqual(await reader.texts(4), ["0", "0 too", "2", "2 too"]);
+      await reader.expectSilence(20);
+    },
+  },
+  {
     name: "messages outlive the broker object that published them",
     run: async (stage) => {
       const queue = await stage.queue();

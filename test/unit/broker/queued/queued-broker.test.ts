@@ -41,6 +41,27 @@ describe("QueuedBroker", () => {
     expect((await broker.inspect("q"))?.ready).toBe(1);
   });
 
+  it("hands the caller's signal to the store, which may have to wait before it writes", async () => {
+    const { broker, callsOf } = await setUp();
+    const { signal } = new AbortController();
+    await Promise.all([broker.publish([toQueue("q", "a")], { signal }), broker.publish([toQueue("q", "b")])]);
+    expect((callsOf("push")[0]?.[0] as readonly PushItem[]).map((item) => item.signal)).toEqual([signal, undefined]);
+  });
+
+  it("publishes the others when the store refuses one call of a turn, and asks no more of one that is away", async () => {
+    const push = async (items: readonly PushItem[]): Promise<void> => {
+      if (items.some(({ message: { body } }) => Buffer.from(body).toString() === "bad")) throw new Error("refused");
+    };
+    const { broker, callsOf, fail } = await setUp({ push });
+    const send = (...texts: readonly string[]) =>
+      Promise.allSettled(texts.map((text) => broker.publish([toQueue("q", text)])));
+    expect((await send("a", "bad", "b")).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(callsOf("push")).toHaveLength(4);
+    fail();
+    await send("c", "d");
+    expect(callsOf("push")).toHaveLength(5);
+  });
+
   it("routes again when a queue disappears between routing and pushing", async () => {
     const stale: StoredExchange = {
       type: "fanout",
@@ -142,6 +163,17 @@ describe("QueuedBroker", () => {
     await clock.advance(5_000);
     await ack;
     expect(await broker.inspect("q")).toMatchObject({ ready: 0, unacked: 0 });
+  });
+
+  it("is disposed within four seconds though the store does not answer", async () => {
+    const { broker, clock } = await setUp({ push: () => new Promise(() => undefined) });
+    void broker.publish([toQueue("q", "x")]);
+    const consumer = broker.consume(["q"], { prefetch: 1 });
+    const disposed = broker[Symbol.asyncDispose]();
+    await clock.advance(4_000);
+    await disposed;
+    expect(await consumer[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined });
+    expect(broker.state).toBe("closed");
   });
 
   it("does not hang when it is disposed during an outage", async () => {

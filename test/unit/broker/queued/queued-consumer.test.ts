@@ -8,6 +8,7 @@ import { FakeClock } from "../../../../src/testing/fake-clock.ts";
 import { Reader, textOf } from "../../../../src/testing/conformance/broker/reader.ts";
 import { message, toQueue } from "../../../../src/testing/conformance/broker/stage.ts";
 import { systemClock } from "../../../../src/util/clock.ts";
+import { deferred } from "../../../../src/util/deferred.ts";
 import { CeleriacError } from "../../../../src/util/errors.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { recordingLogger } from "../../../support/recording-logger.ts";
@@ -222,6 +223,63 @@ describe("stopping", () => {
     await clock.advance(100);
     await reader.consumer.stop();
     await reader.expectEnd();
+  });
+});
+
+describe("disposing", () => {
+  it("waits for settlements that are under way", async () => {
+    const gate = deferred<readonly string[]>();
+    const { publish, read } = await setUp({ settle: () => gate.promise });
+    await publish("1");
+    const reader = read(1);
+    const delivery = await reader.next();
+    let isDisposed = false;
+    const ack = delivery.ack().then(() => expect(isDisposed).toBe(false));
+    const disposed = reader.consumer[Symbol.asyncDispose]().then(() => (isDisposed = true));
+    gate.resolve([]);
+    await Promise.all([ack, disposed]);
+  });
+
+  it("ends after two seconds though a settlement is tried again and again: it rejects, and a later one too", async () => {
+    const { publish, read, clock, fail, callsOf } = await setUp();
+    await publish("1", "2");
+    const reader = read(2);
+    const [first, second] = await reader.take(2);
+    fail();
+    const ack = expect(first?.ack()).rejects.toThrow(BrokerUnavailableError);
+    const disposed = reader.consumer[Symbol.asyncDispose]();
+    await clock.advance(2_000);
+    await Promise.all([ack, disposed]);
+    await expect(second?.ack()).rejects.toThrow(DeliveryLostError);
+    expect(second?.lost.aborted).toBe(true);
+    await clock.advance(LEASE_MS);
+    expect(callsOf("renew")).toEqual([]);
+  });
+
+  it("ends after two seconds though the store does not answer; so does the stop that was waiting, and the iteration", async () => {
+    const { publish, read, clock } = await setUp({ settle: () => new Promise(() => undefined) });
+    await publish("1", "2", "3");
+    const reader = read(3);
+    const delivery = await reader.next();
+    const stopped = reader.consumer.stop();
+    const ack = expect(delivery.ack()).rejects.toThrow("its consumer has been disposed");
+    const disposed = reader.consumer[Symbol.asyncDispose]();
+    await clock.advance(2_000);
+    await Promise.all([stopped, ack, disposed]);
+    await reader.expectEnd();
+  });
+
+  it("ends after two seconds though a take does not answer, and hands back what that still brings", async () => {
+    const gate = deferred<readonly Leased[]>();
+    const { read, callsOf, clock } = await setUp({ take: () => gate.promise });
+    const reader = read(1);
+    await eventually(() => expect(callsOf("take")).toHaveLength(1));
+    const disposed = reader.consumer[Symbol.asyncDispose]();
+    await clock.advance(2_000);
+    await disposed;
+    await reader.expectEnd();
+    gate.resolve([{ receipt: "r", message: message("late"), queue: "q", deliveries: 1, fence: 1 }]);
+    await eventually(() => expect(callsOf("settle")).toHaveLength(1));
   });
 });
 
