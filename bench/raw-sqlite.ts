@@ -1,75 +1,151 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { Celeriac } from "celeriac";
-import { loadDriver, type Connection } from "../src/adapters/sqlite/driver.ts";
-import { rateOf } from "./scenario.ts";
+import { fileURLToPath } from "node:url";
+import { Worker } from "celeriac/worker";
+import { loadDriver, type Connection, type SqlValue, type Statement } from "../src/adapters/sqlite/driver.ts";
+import { LEASED, READY } from "../src/adapters/sqlite/schema.ts";
+import { ARGUMENT, openApp } from "./app.ts";
+import { startChild } from "./child.ts";
+import { idleQuantile, rateOf } from "./scenario.ts";
 
-/** As many bytes as Celeriac's own row has for the same task. */
-const HEAD = "h".repeat(780);
-const BODY = new TextEncoder().encode("b".repeat(110));
-const META = "m".repeat(230);
+// The statements of src/adapters/sqlite, less what they ask for the sake of priorities, delays, lost leases and second runs.
+const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const SELECT = `SELECT id, queue, deliveries, fence, head, body FROM messages WHERE queue = ? AND state = ${READY} ORDER BY rank, since, id LIMIT ?`;
+const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
+const STORE = "INSERT OR REPLACE INTO results (task_id, state, expires_at, meta) VALUES (?, ?, ?, ?)";
+const ACK = "DELETE FROM messages WHERE id = ? AND fence = ?";
 
-const INSERT = "INSERT INTO messages (state, due_at, queue, rank, head, body) VALUES (2, ?, 'celery', 0, ?, ?)";
-const SELECT =
-  "SELECT id, head, body FROM messages WHERE queue = 'celery' AND state IN (2, 3) ORDER BY rank, id LIMIT ?";
-const CLAIM = "UPDATE messages SET state = 4, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?";
-const RESULT = "INSERT INTO results (task_id, state, expires_at, meta) VALUES (?, 'SUCCESS', ?, ?)";
-const ACK = "DELETE FROM messages WHERE id = ? AND fence = 1 AND state = 4";
+const QUEUE = "celery";
+const LEASE_MS = 20_000;
+const DAY_MS = 86_400_000;
 
 /** The least that the same library must write to send: one row each, `width` to a durable transaction. */
 export async function rawSend(directory: string, count: number, width: number): Promise<number> {
-  const database = await openRaw(directory);
-  database.exec("PRAGMA synchronous = FULL");
-  const insert = database.prepare(INSERT);
+  const { connection, message } = await openRaw(directory);
+  connection.exec("PRAGMA synchronous = FULL");
+  const insert = inserter(connection, message);
   const rate = await rateOf(count, () => {
     for (let sent = 0; sent < count; sent += width) {
-      database.exec("BEGIN IMMEDIATE");
-      for (let i = 0; i < width; i += 1) insert.run(Date.now(), HEAD, BODY);
-      database.exec("COMMIT");
+      connection.exec("BEGIN IMMEDIATE");
+      for (let i = 0; i < width; i += 1) insert();
+      connection.exec("COMMIT");
     }
   });
-  database.close();
+  connection.close();
   return rate;
 }
 
 /** The least that it must write to drain with results: claim, store durably and delete, `width` to a transaction. */
 export async function rawDrain(directory: string, count: number, width: number): Promise<number> {
-  const database = await openRaw(directory);
-  const [insert, select, claim, result, ack] = [INSERT, SELECT, CLAIM, RESULT, ACK].map((sql) => database.prepare(sql));
-  database.exec("BEGIN IMMEDIATE");
-  for (let i = 0; i < count; i += 1) insert?.run(Date.now(), HEAD, BODY);
-  database.exec("COMMIT");
-  const transaction = (synchronous: "FULL" | "NORMAL", work: () => void): void => {
-    database.exec(`PRAGMA synchronous = ${synchronous}; BEGIN IMMEDIATE`);
-    work();
-    database.exec("COMMIT");
-  };
+  const { connection, message, meta } = await openRaw(directory);
+  const insert = inserter(connection, message);
+  inTransaction(connection, "NORMAL", () => {
+    for (let i = 0; i < count; i += 1) insert();
+  });
+  // As random as those of tasks: the index over them is written all over the place.
+  const taskIds = Array.from({ length: count }, () => randomUUID());
+  const claim = claimSome(connection);
+  const [store, ack] = [connection.prepare(STORE), connection.prepare(ACK)];
   const rate = await rateOf(count, () => {
     for (let done = 0; done < count; done += width) {
-      const rows: { readonly id: number }[] = [];
-      transaction("NORMAL", () => {
-        rows.push(...((select?.all(width) ?? []) as { readonly id: number }[]));
-        for (const { id } of rows) claim?.run(Date.now() + 20_000, id);
+      const claimed = inTransaction(connection, "NORMAL", () => claim(width));
+      if (claimed.length !== width) throw drifted(SELECT, claimed.length);
+      inTransaction(connection, "FULL", () => {
+        for (const i of claimed.keys())
+          changeOne(store, STORE, taskIds[done + i] ?? "", "SUCCESS", Date.now() + DAY_MS, meta);
       });
-      transaction("FULL", () => {
-        for (const { id } of rows)
-          result?.run(`00000000-0000-0000-0000-${String(id).padStart(12, "0")}`, Date.now(), META);
-      });
-      transaction("NORMAL", () => {
-        for (const { id } of rows) ack?.run(id);
+      inTransaction(connection, "NORMAL", () => {
+        for (const { id, fence } of claimed) changeOne(ack, ACK, id, fence + 1);
       });
     }
   });
-  database.close();
+  connection.close();
   return rate;
 }
 
-/** A connection to a file with Celeriac's own tables. */
-async function openRaw(directory: string): Promise<Connection> {
-  const path = join(directory, "raw.db");
-  const app = new Celeriac({ broker: `sqlite:${path}`, resultBackend: `sqlite:${path}` }, { env: {} });
-  await (await app.broker()).declare({ queues: [{ name: "celery" }] });
+/** From before the insert in this process to after the claim in another that does nothing but look; a quantile of many, in milliseconds. */
+export async function rawIdleLatency(directory: string, samples: number, q: number): Promise<number> {
+  const { connection, message, path } = await openRaw(directory);
+  connection.exec("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL");
+  const insert = inserter(connection, message);
+  await using poller = await startChild(fileURLToPath(import.meta.resolve("./raw-poller.ts")), {
+    BENCH_DATABASE: path,
+  });
+  const latency = await idleQuantile(samples, q, async () => {
+    const sentAt = process.hrtime.bigint();
+    insert();
+    return Number(BigInt(await poller.line()) - sentAt) / 1e6;
+  });
+  connection.close();
+  return latency;
+}
+
+interface Claimed {
+  readonly id: number;
+  readonly fence: number;
+}
+
+/** Takes up to `max` messages, and gives them as they were before. */
+export function claimSome(connection: Connection): (max: number) => readonly Claimed[] {
+  const [select, claim] = [connection.prepare(SELECT), connection.prepare(CLAIM)];
+  return (max) => {
+    const rows = select.all(QUEUE, max) as Claimed[];
+    for (const { id } of rows) changeOne(claim, CLAIM, Date.now() + LEASE_MS, id);
+    return rows;
+  };
+}
+
+/** A file with Celeriac's own tables, and what Celeriac itself wrote there of one task: raw contenders write as many bytes. */
+interface RawFile {
+  readonly path: string;
+  readonly connection: Connection;
+  readonly message: MessageRow;
+  readonly meta: string;
+}
+
+interface MessageRow {
+  readonly rank: number;
+  readonly head: string;
+  readonly body: Uint8Array;
+}
+
+async function openRaw(directory: string): Promise<RawFile> {
+  const path = join(directory, "bench.db");
+  const { app, task } = openApp(directory);
+  const result = await task.delay(ARGUMENT);
+  const connection = loadDriver().open(path);
+  connection.exec("PRAGMA cache_size = -16384");
+  const message = connection.prepare("SELECT rank, head, body FROM messages").get() as MessageRow;
+  const worker = new Worker(app);
+  await worker.start();
+  await result.get({ timeoutMs: 10_000 });
+  await worker.stop();
   await app.close();
-  const database = loadDriver().open(path);
-  database.exec("PRAGMA journal_mode = WAL");
-  return database;
+  const { meta } = connection.prepare("SELECT meta FROM results").get() as { readonly meta: string };
+  return { path, connection, message, meta };
+}
+
+function inserter(connection: Connection, { rank, head, body }: MessageRow): () => void {
+  const insert = connection.prepare(INSERT);
+  return () => {
+    const now = Date.now();
+    changeOne(insert, INSERT, READY, now, QUEUE, rank, now, head, body);
+  };
+}
+
+function inTransaction<T>(connection: Connection, synchronous: "FULL" | "NORMAL", work: () => T): T {
+  connection.exec(`PRAGMA synchronous = ${synchronous}; BEGIN IMMEDIATE`);
+  const result = work();
+  connection.exec("COMMIT");
+  return result;
+}
+
+function changeOne(statement: Statement<unknown>, sql: string, ...values: readonly SqlValue[]): void {
+  const { changes } = statement.run(...values);
+  if (Number(changes) !== 1) throw drifted(sql, changes);
+}
+
+/** A statement that does nothing is soon done: it would make a fine limit. */
+function drifted(sql: string, rows: number | bigint): Error {
+  return new Error(`bench/raw-sqlite.ts no longer fits the schema: ${String(rows)} rows for ${sql}`);
 }

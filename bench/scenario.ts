@@ -1,3 +1,7 @@
+import { quantile } from "./stats.ts";
+
+const PAUSE_MS = 15;
+
 /** One thing to measure, for us and for whom we are measured against. */
 export interface Scenario {
   readonly name: string;
@@ -26,4 +30,17 @@ export async function inFlight(count: number, width: number, work: (index: numbe
     while (next < count) await work(next++);
   };
   await Promise.all(Array.from({ length: width }, loop));
+}
+
+/** A quantile of what `measure` gives each time, after a pause of 15 to 30 ms in which everybody falls idle. */
+export async function idleQuantile(count: number, q: number, measure: () => Promise<number>): Promise<number> {
+  const samples: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * (1 + Math.random())));
+    samples.push(await measure());
+  }
+  return quantile(
+    samples.sort((a, b) => a - b),
+    q,
+  );
 }

@@ -12,6 +12,9 @@ import { parseArgs, styleText } from "node:util";
 import { checkPackage } from "./check-package.mjs";
 import { ROOT, ensureBuilt, ensureInstalled } from "./setup.mjs";
 
+/** TypeScript as it is, and src for the package. */
+const FROM_SOURCE = ["--import", "tsx", "--conditions=@celeriac/source"];
+
 const CHECKS = {
   build: { what: "compiles to dist", run: () => ensureBuilt() },
   format: { what: "formatted by Prettier", run: () => node("prettier/bin/prettier.cjs", "--check", ".") },
@@ -23,6 +26,10 @@ const CHECKS = {
   unused: { what: "nothing unused (knip)", run: () => node("knip/bin/knip.js", "--no-progress") },
   // test/types makes its claims at compile time: a wrong type fails here.
   types: { what: "types of src, tests, examples and benchmarks", run: () => node("typescript/bin/tsc", "--noEmit") },
+  bench: {
+    what: "benchmarks still run",
+    run: () => capture(process.execPath, [...FROM_SOURCE, "bench/main.ts", "--quick"]),
+  },
 };
 const PROJECTS = ["unit", "conformance", "interop", "e2e"];
 const NAMES = [...Object.keys(CHECKS), ...PROJECTS, "package"];

@@ -6,7 +6,7 @@ import type { PublishRetryPolicy } from "./send-options.ts";
 
 /**
  * What an app can be told. The names are those of Celery's settings in camelCase, and so are the units: durations are in
- * seconds unless the name ends in `Ms`. A text with a unit, such as `"10s"` or `"1d"`, may stand wherever a duration does.
+ * seconds unless the name ends in `Ms`. A text with a unit, such as `"10s"` or `"1d"`, may stand wherever the type has `string`.
  *
  * Each is also read from the environment, `taskDefaultQueue` from `CELERY_TASK_DEFAULT_QUEUE` or `CELERIAC_TASK_DEFAULT_QUEUE`:
  * lists and objects as JSON, lists of names also with commas. The command line beats the environment, which beats the code.
@@ -21,11 +21,11 @@ export interface CeleriacConfig {
   readonly taskDefaultQueue?: string;
   /** Exchange of the default queue, and of the queues in `taskQueues` that name none. @default the default queue's name */
   readonly taskDefaultExchange?: string;
-  /** @default "direct" */
+  /** Type of that exchange, and of the queues' in `taskQueues` that name none. @default "direct" */
   readonly taskDefaultExchangeType?: ExchangeType;
-  /** Routing key of the default queue. @default its name */
+  /** Routing key of the default queue, and of the queues in `taskQueues` that name none, unless their exchange is direct. @default the default queue's name */
   readonly taskDefaultRoutingKey?: string;
-  /** The queues that exist besides the default one; a worker without `-Q` consumes these, or the default one when there are none. @default none */
+  /** The queues that exist besides the default one. A worker that is told no queues consumes every one of these and the default one. @default none */
   readonly taskQueues?: readonly (string | QueueConfig)[];
   /** Which task goes to which queue. @default all to the default queue */
   readonly taskRoutes?: TaskRoutes;
@@ -91,7 +91,7 @@ export interface QueueConfig {
   readonly exchange?: string;
   /** @default `taskDefaultExchangeType` */
   readonly exchangeType?: ExchangeType;
-  /** @default the queue's name; with a topic exchange `taskDefaultRoutingKey` */
+  /** @default the queue's name; with a topic or fanout exchange `taskDefaultRoutingKey` */
   readonly routingKey?: string;
   /** Further ways to the queue. @default none */
   readonly bindings?: readonly QueueBinding[];

@@ -23,9 +23,6 @@ export const jsonSerializer: Serializer = {
   decode: (bytes) => decodeJson(utf8Text(bytes)),
 };
 
-/** What is read unless the application says otherwise. */
-export const DEFAULT_ACCEPT: readonly string[] = ["json"];
-
 const SERIALIZERS: readonly Serializer[] = [jsonSerializer];
 
 /** Bytes that run code when they are read: a sender would own the worker. */

@@ -15,14 +15,3 @@ export function exponentialBackoff(retry: number, options: BackoffOptions): numb
   const delayMs = Math.min(maxMs, baseMs * 2 ** retry);
   return Math.floor(jitter ? random() * delayMs : delayMs);
 }
-
-/** The same numbers for the same seed: jitter that a test can foresee. Mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -13,7 +13,7 @@ export interface SleepOptions extends Abortable {
   readonly ref?: boolean;
 }
 
-/** The longest delay that a Node timer can take, in milliseconds: longer ones fire at once. */
+/** The longest delay that a Node timer can take, in milliseconds: a longer one fires at once. Longer sleeps take several. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 class SystemClock implements Clock {
@@ -28,16 +28,23 @@ class SystemClock implements Clock {
         reject(signal.reason as Error);
         return;
       }
+      let timer: NodeJS.Timeout;
+      let left = Math.max(ms, 0);
+      const wait = (): void => {
+        const step = Math.min(left, LONGEST_TIMER_MS);
+        left -= step;
+        timer = setTimeout(left > 0 ? wait : end, step);
+        if (!ref) timer.unref();
+      };
       const end = (): void => {
         signal?.removeEventListener("abort", abort);
         resolve();
       };
-      const timer = setTimeout(end, Math.min(Math.max(ms, 0), LONGEST_TIMER_MS));
-      if (!ref) timer.unref();
       const abort = (): void => {
         clearTimeout(timer);
         reject(signal?.reason as Error);
       };
+      wait();
       signal?.addEventListener("abort", abort, { once: true });
     });
   }

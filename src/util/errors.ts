@@ -1,10 +1,11 @@
-/** Names of the error classes that an error stands for, most derived first. `Symbol.for`: shared by every copy of this package. */
-const LINEAGE: unique symbol = Symbol.for("celeriac.error.lineage");
+/** On every error of ours. `Symbol.for`: shared by every copy of this package. */
+const BRAND: unique symbol = Symbol.for("celeriac.error");
 
 /**
  * Base of every error that Celeriac throws. `code` is stable across releases; messages are not.
  *
- * `instanceof` compares class names, not prototypes: errors cross threads, and two copies of this package may meet in one process.
+ * Two copies of this package may meet in one process, so `instanceof` also knows the other copy's errors: by their code, which
+ * for `DeliveryLostError` is `CELERIAC_DELIVERY_LOST`.
  */
 export abstract class CeleriacError extends Error {
   abstract readonly code: `CELERIAC_${string}`;
@@ -12,24 +13,28 @@ export abstract class CeleriacError extends Error {
   constructor(message: string, options: { readonly cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
-    Object.defineProperty(this, LINEAGE, { value: lineageOf(new.target) });
+    Object.defineProperty(this, BRAND, { value: true });
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    if (typeof value !== "object" || value === null) return false;
-    const lineage: unknown = (value as Record<symbol, unknown>)[LINEAGE];
-    return Array.isArray(lineage) && lineage.includes(this.name);
+    if (inherits(value, this)) return true;
+    if (!isOfAnotherCopy(value)) return false;
+    return this === CeleriacError || value.code === codeOf(this.name);
   }
 }
 
-function lineageOf(errorClass: { readonly name: string; readonly prototype: object }): readonly string[] {
-  const names: string[] = [];
-  let prototype: object | null = errorClass.prototype;
-  while (prototype !== null && prototype !== Error.prototype) {
-    names.push((prototype.constructor as { name: string }).name);
-    prototype = Object.getPrototypeOf(prototype) as object | null;
-  }
-  return names;
+function isOfAnotherCopy(value: unknown): value is CeleriacError {
+  return typeof value === "object" && value !== null && BRAND in value && !inherits(value, CeleriacError);
+}
+
+/** `instanceof` as it is for other classes. */
+function inherits(value: unknown, errorClass: typeof CeleriacError): boolean {
+  return Object.prototype.isPrototypeOf.call(errorClass.prototype, value as object);
+}
+
+function codeOf(className: string): string {
+  const words = className.replace(/Error$/, "").replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_");
+  return `CELERIAC_${words.toUpperCase()}`;
 }
 
 /** Any thrown value as an `Error`, so that causes can be kept. */

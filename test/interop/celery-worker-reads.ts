@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Message } from "../../src/message/message.ts";
-import { pythonWithCelery } from "../support/python.ts";
+
+/** The path of a Python with Celery, found or made by the tests' global setup; empty where there is none to be had. */
+export const PYTHON: string = process.env["CELERIAC_TEST_PYTHON"] ?? "";
 
 /** What `python/read_messages.py` tells of one message. */
 export interface SeenByCelery {
@@ -18,7 +20,7 @@ export interface SeenByCelery {
 
 /** Shows all messages to a Celery worker's own code, in one Python process. */
 export async function celeryReads(messages: readonly Message[]): Promise<readonly SeenByCelery[]> {
-  const python = spawn(await pythonWithCelery(), [join(import.meta.dirname, "python/read_messages.py")]);
+  const python = spawn(PYTHON, [join(import.meta.dirname, "python/read_messages.py")]);
   python.stdin.end(messages.map((message) => `${JSON.stringify(onTheWire(message))}\n`).join(""));
   const [output, errors] = await Promise.all([text(python.stdout), text(python.stderr), once(python, "close")]);
   const answers = output.split("\n").filter((line) => line !== "");

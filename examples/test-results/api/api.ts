@@ -65,17 +65,24 @@ api.onError((error, c) => {
   return c.json({ error: "Something went wrong here." }, 500);
 });
 
-/** Keeps an upload and sends its import; when it rejects, nothing is kept, and the client may send it again. */
+/**
+ * Keeps an upload and sends its import. When it rejects, the client may send it again, and nothing is kept: except where
+ * nobody knows whether the broker has the message, which `sync_aborted_runs` then sets right.
+ */
 async function accept({ name, bytes }: Upload): Promise<{ readonly id: string; readonly task: AsyncResult }> {
   const { id, size } = await uploads.save(bytes);
   try {
     await inTransaction(database, (db) => addFile(db, { id, name, bytes: size }));
     return { id, task: await importResults.delay(id) };
   } catch (error) {
-    await uploads.remove(id);
-    await inTransaction(database, (db) => removeFile(db, id));
+    if (!(error instanceof PublishTimeoutError)) await withdraw(id);
     throw error;
   }
+}
+
+async function withdraw(id: string): Promise<void> {
+  await uploads.remove(id);
+  await inTransaction(database, (db) => removeFile(db, id));
 }
 
 function isPassing(error: Error): boolean {

@@ -22,12 +22,13 @@ export class PostgresDatabase implements Database {
   }
 
   async begin(): Promise<Connection> {
-    const client = await explained(this.#pool.connect());
+    const connection = new PostgresConnection(await explained(this.#pool.connect()));
     try {
-      await explained(client.query("BEGIN"));
-      return new PostgresConnection(client);
+      await connection.query("BEGIN", []);
+      return connection;
     } catch (error) {
-      client.release(true);
+      await connection.rollback();
+      connection.release();
       throw error;
     }
   }
@@ -63,8 +64,9 @@ class PostgresConnection implements Connection {
     await this.#client.query("ROLLBACK").catch(this.#break);
   }
 
+  /** A broken client may emit its error even after the query that met it was rejected: unheard, it would end the process. */
   release(): void {
-    this.#client.off("error", this.#break);
+    if (this.#broken === undefined) this.#client.off("error", this.#break);
     this.#client.release(this.#broken);
   }
 

@@ -27,6 +27,7 @@ export class Transaction {
   readonly #database: Database;
   #connection: Connection | undefined;
   #afterRollback: ((db: Transaction) => Promise<void>) | undefined;
+  #afterCommit: (() => Promise<void>) | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -61,8 +62,16 @@ export class Transaction {
     this.#afterRollback = work;
   }
 
+  /** Has `work` done once this one is committed: what no rollback would bring back. */
+  onCommit(work: () => Promise<void>): void {
+    this.#afterCommit = work;
+  }
+
   async commit(): Promise<void> {
     await this.#connection?.commit();
+    this.release();
+    this.#afterRollback = undefined;
+    await this.#afterCommit?.();
   }
 
   async rollback(): Promise<void> {

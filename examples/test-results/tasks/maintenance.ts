@@ -15,7 +15,9 @@ export const pruneOldFiles = app.task(
   { bind: true, args: months, params: ["months"] },
   async (ctx, months) => {
     const ids = await removeFilesBefore(ctx.db, monthsAgo(months));
-    for (const id of ids) await ctx.uploads.remove(id);
+    ctx.db.onCommit(async () => {
+      for (const id of ids) await ctx.uploads.remove(id);
+    });
     return ids.length;
   },
 );

@@ -143,6 +143,11 @@ export class TestResultsSystem implements AsyncDisposable {
     return row ?? { files: -1, runs: -1, results: -1 };
   }
 
+  /** The file of the broker and the results. */
+  get brokerFile(): string {
+    return join(this.#cli.cwd, "celeriac.db");
+  }
+
   /** Names in the directory of uploads. */
   storedUploads(): Promise<readonly string[]> {
     return readdir(join(this.#cli.cwd, "uploads")).catch(() => []);

@@ -8,11 +8,13 @@ import { gzipSync } from "node:zlib";
 import pg from "pg";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunRow } from "../../../examples/test-results/database/runs.ts";
+import { addRun, type RunRow } from "../../../examples/test-results/database/runs.ts";
 import type { ImportOutcome } from "../../../examples/test-results/import/import-file.ts";
 import { readSample, SAMPLE_REPORTS } from "../../../examples/test-results/start/sample-reports.ts";
+import { loadDriver } from "../../../src/adapters/sqlite/driver.ts";
 import { runCli, type WorkerProcess } from "../../support/cli.ts";
 import { eventually } from "../../support/eventually.ts";
+import { CuttableProxy } from "./cuttable-proxy.ts";
 import { APP, TestResultsSystem, type Upload } from "./system.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -42,11 +44,12 @@ describe("importing", () => {
     const first = await system.import(xml);
     const [run] = (first.body.result as ImportOutcome).runs;
     const before = await system.counts();
-    const again = await Promise.all([xml, gzipSync(xml), xml, gzipSync(xml)].map((report) => system.import(report)));
-    for (const { body } of again) {
-      expect((body.result as ImportOutcome).runs).toMatchObject([{ run_id: run?.run_id, duplicate: true }]);
+    const packings = [xml, gzipSync(xml), await archiveOf({ "a.xml": xml, "b.xml": xml }), xml, gzipSync(xml)];
+    const again = await Promise.all(packings.map((report) => system.import(report)));
+    for (const found of again.flatMap(({ body }) => (body.result as ImportOutcome).runs)) {
+      expect(found).toMatchObject({ run_id: run?.run_id, duplicate: true });
     }
-    expect(await system.counts()).toEqual({ ...before, files: before.files + 4 });
+    expect(await system.counts()).toEqual({ ...before, files: before.files + packings.length });
   });
 
   it("makes one run of a new report that comes four times at once", async () => {
@@ -84,7 +87,9 @@ describe("importing", () => {
 
   it("refuses an archive as a whole when one of its reports is broken, and names that one", async () => {
     const before = await system.counts();
-    const { body } = await system.import(await archiveWithBrokenReport());
+    const broken = suiteOf(50, "broken").slice(0, 1_000);
+    const entries = { "good.xml": suiteOf(50, "good"), "pom.xml": "<project/>", "broken.xml": broken };
+    const { body } = await system.import(await archiveOf(entries));
     expect(body.error?.message).toMatch(/^broken\.xml: The report is not well-formed/);
     expect(await system.counts()).toEqual({ ...before, files: before.files + 1 });
   });
@@ -179,6 +184,31 @@ describe("what the API answers", () => {
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("5");
     expect([await away.counts(), await away.storedUploads()]).toEqual([{ files: 0, runs: 0, results: 0 }, []]);
+  });
+
+  it("503 when the broker does not answer in time, and keeps what the broker may have been told of", async () => {
+    await using slow = await TestResultsSystem.start();
+    await slow.accepted(await slow.upload(suiteOf(1, "connected")));
+    const locked = loadDriver().open(slow.brokerFile);
+    locked.exec("BEGIN IMMEDIATE");
+    const response = await slow.upload(suiteOf(2, "perhaps"));
+    locked.close();
+    expect(response.status).toBe(503);
+    const stored = await slow.storedUploads();
+    expect([await slow.counts(), stored.length]).toEqual([{ files: 2, runs: 0, results: 0 }, 2]);
+    await slow.sql`UPDATE files SET created_at = ${daysAgo(0.5)}`;
+    await slow.work();
+    await slow.call("sync_aborted_runs");
+    await eventually(async () => expect(await slow.counts()).toEqual({ files: 2, runs: 2, results: 3 }), {
+      timeoutMs: 10_000,
+    });
+  });
+
+  it("a page of the runs, with nothing of theirs taken for markup", async () => {
+    await system.transaction((db) => addRun(db, runCalled("<script>alert(1)</script>")));
+    const page = await (await fetch(`${system.url}/`)).text();
+    expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    expect(page).not.toContain("<script>");
   });
 });
 
@@ -315,6 +345,30 @@ describe.each([
   });
 });
 
+describe.skipIf(POSTGRES === undefined)("a database that goes away (CELERIAC_TEST_POSTGRES_URL)", () => {
+  it("is waited for by the import, which then makes exactly one complete run", async () => {
+    const database = await postgresDatabase();
+    await using proxy = await CuttableProxy.start(database.env["DATABASE_URL"] ?? "");
+    const system = await TestResultsSystem.start({ env: { DATABASE_URL: proxy.url } });
+    try {
+      await system.work();
+      const { status_url } = await system.accepted(await system.upload(gzipSync(suiteOf(100_000, "cut off"))));
+      const isNow = async (state: string): Promise<void> =>
+        eventually(async () => expect(await system.get(status_url)).toMatchObject({ state }));
+      await isNow("STARTED");
+      proxy.cut();
+      await isNow("RETRY");
+      proxy.mend();
+      const { body } = await system.ended(status_url, 60_000);
+      expect((body.result as ImportOutcome).runs).toMatchObject([{ tests: 100_000, duplicate: false }]);
+      expect(await system.counts()).toEqual({ files: 1, runs: 1, results: 100_000 });
+    } finally {
+      await system[Symbol.asyncDispose]();
+      await database.drop();
+    }
+  }, 120_000);
+});
+
 describe("a worker without its database", () => {
   it("does not start, and says why", async () => {
     const cwd = await mkdtemp(join(tmpdir(), "celeriac-"));
@@ -376,6 +430,12 @@ function suiteOf(count: number, name: string): string {
   return `<?xml version="1.0"?><testsuite name="${name}">\n${tests.join("\n")}\n</testsuite>`;
 }
 
+function runCalled(name: string): Omit<RunRow, "created_at"> {
+  const counts = { tests: 0, failures: 0, errors: 0, skipped: 0 };
+  const file = { file_id: null, source: "report.xml", started_at: null, duration_ms: 0 };
+  return { id: randomUUID(), report_hash: randomUUID(), name, ...file, ...counts };
+}
+
 function entityBomb(): string {
   const entities = Array.from(
     { length: 10 },
@@ -416,11 +476,9 @@ async function sample(file: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await readSample(file));
 }
 
-async function archiveWithBrokenReport(): Promise<Uint8Array<ArrayBuffer>> {
+async function archiveOf(entries: Readonly<Record<string, string>>): Promise<Uint8Array<ArrayBuffer>> {
   const archive = pack();
-  archive.entry({ name: "good.xml" }, suiteOf(50, "good"));
-  archive.entry({ name: "pom.xml" }, "<project/>");
-  archive.entry({ name: "broken.xml" }, suiteOf(50, "broken").slice(0, 1_000));
+  for (const [name, content] of Object.entries(entries)) archive.entry({ name }, content);
   archive.finalize();
   const chunks: Uint8Array[] = [];
   for await (const chunk of archive as AsyncIterable<Uint8Array>) chunks.push(chunk);

@@ -20,85 +20,64 @@ function explained(layers: ConfigLayers, key: string): ExplainedSetting | undefi
   return explainConfig(resolveConfig(layers)).find((row) => row.key === key);
 }
 
+/** Our name, Celery's, Celery's old one, and a value that all take. */
+const SPELLINGS: readonly (readonly [ours: string, celerys: string, old: string, value: unknown])[] = [
+  ["broker", "broker_url", "BROKER_URL", "redis://h/1"],
+  ["resultBackend", "result_backend", "CELERY_RESULT_BACKEND", "redis://h/2"],
+  ["taskDefaultQueue", "task_default_queue", "CELERY_DEFAULT_QUEUE", "main"],
+  ["taskDefaultExchangeType", "task_default_exchange_type", "CELERY_DEFAULT_EXCHANGE_TYPE", "topic"],
+  [
+    "taskQueues",
+    "task_queues",
+    "CELERY_QUEUES",
+    ["main", { name: "feeds", exchange: "x", exchangeType: "topic", routingKey: "feed.#" }],
+  ],
+  ["taskRoutes", "task_routes", "CELERY_ROUTES", { "feed.*": { queue: "feeds" } }],
+  ["taskCompression", "task_compression", "CELERY_MESSAGE_COMPRESSION", "gzip"],
+  ["resultExpires", "result_expires", "CELERY_TASK_RESULT_EXPIRES", 3600],
+  ["taskIgnoreResult", "task_ignore_result", "CELERY_IGNORE_RESULT", true],
+  ["taskTimeLimit", "task_time_limit", "CELERYD_TASK_TIME_LIMIT", 60],
+  [
+    "taskPublishRetryPolicy",
+    "task_publish_retry_policy",
+    "CELERY_TASK_PUBLISH_RETRY_POLICY",
+    { maxRetries: 5, intervalMax: 2 },
+  ],
+  ["workerConcurrency", "worker_concurrency", "CELERYD_CONCURRENCY", 4],
+  ["acceptContent", "accept_content", "CELERY_ACCEPT_CONTENT", ["json"]],
+  ["include", "include", "CELERY_INCLUDE", ["tasks/*.ts"]],
+];
+
 describe("the spellings of one configuration (S1-19)", () => {
-  const effective = inCode({
-    broker: "redis://h/1",
-    resultBackend: "redis://h/2",
-    taskDefaultQueue: "main",
-    taskDefaultExchangeType: "topic",
-    taskQueues: ["main", { name: "feeds", exchange: "x", exchangeType: "topic", routingKey: "feed.#" }],
-    taskRoutes: { "feed.*": { queue: "feeds" } },
-    taskCompression: "gzip",
-    resultExpires: 3600,
-    taskIgnoreResult: true,
-    taskTimeLimit: 60,
-    taskPublishRetryPolicy: { maxRetries: 5, intervalMax: 2 },
-    workerConcurrency: 4,
-    acceptContent: ["json"],
-    include: ["tasks/*.ts"],
-  });
+  const effective = inCode(Object.fromEntries(SPELLINGS.map(([ours, , , value]) => [ours, value])));
 
   it("is the same under Celery's new names", () => {
     const config = inCode({
-      broker_url: "redis://h/1",
-      result_backend: "redis://h/2",
-      task_default_queue: "main",
-      task_default_exchange_type: "topic",
+      ...Object.fromEntries(SPELLINGS.map(([, celerys, , value]) => [celerys, value])),
       task_queues: ["main", { name: "feeds", exchange: "x", exchange_type: "topic", routing_key: "feed.#" }],
-      task_routes: { "feed.*": { queue: "feeds" } },
-      task_compression: "gzip",
-      result_expires: 3600,
-      task_ignore_result: true,
-      task_time_limit: 60,
       task_publish_retry_policy: { max_retries: 5, interval_max: 2 },
-      worker_concurrency: 4,
       accept_content: ["application/json"],
-      include: ["tasks/*.ts"],
     });
     expect(config).toEqual(effective);
   });
 
   it("is the same under Celery's old names", () => {
     const config = inCode({
-      BROKER_URL: "redis://h/1",
-      CELERY_RESULT_BACKEND: "redis://h/2",
-      CELERY_DEFAULT_QUEUE: "main",
-      CELERY_DEFAULT_EXCHANGE_TYPE: "topic",
+      ...Object.fromEntries(SPELLINGS.map(([, , old, value]) => [old, value])),
       CELERY_QUEUES: { main: {}, feeds: { exchange: "x", exchange_type: "topic", binding_key: "feed.#" } },
-      CELERY_ROUTES: { "feed.*": { queue: "feeds" } },
-      CELERY_MESSAGE_COMPRESSION: "gzip",
-      CELERY_TASK_RESULT_EXPIRES: 3600,
-      CELERY_IGNORE_RESULT: true,
-      CELERYD_TASK_TIME_LIMIT: 60,
       CELERY_TASK_PUBLISH_RETRY_POLICY: { max_retries: 5, interval_max: 2 },
-      CELERYD_CONCURRENCY: 4,
-      CELERY_ACCEPT_CONTENT: ["json"],
-      CELERY_INCLUDE: ["tasks/*.ts"],
     });
     expect(config).toEqual(effective);
   });
 
-  it("is the same from the environment, under either prefix", () => {
-    const variables = {
-      BROKER_URL: "redis://h/1",
-      RESULT_BACKEND: "redis://h/2",
-      TASK_DEFAULT_QUEUE: "main",
-      TASK_DEFAULT_EXCHANGE_TYPE: "topic",
-      TASK_QUEUES: '["main", {"name": "feeds", "exchange": "x", "exchangeType": "topic", "routingKey": "feed.#"}]',
-      TASK_ROUTES: '{"feed.*": {"queue": "feeds"}}',
-      TASK_COMPRESSION: "gzip",
-      RESULT_EXPIRES: "3600",
-      TASK_IGNORE_RESULT: "true",
-      TASK_TIME_LIMIT: "60",
-      TASK_PUBLISH_RETRY_POLICY: '{"max_retries": 5, "interval_max": 2}',
-      WORKER_CONCURRENCY: "4",
-      ACCEPT_CONTENT: "json",
-      INCLUDE: "tasks/*.ts",
-    };
-    for (const prefix of ["CELERY_", "CELERIAC_"]) {
-      const environment = Object.fromEntries(Object.entries(variables).map(([name, value]) => [prefix + name, value]));
-      expect(inEnvironment(environment)).toEqual(effective);
-    }
+  it.each(["CELERY_", "CELERIAC_"])("is the same from the environment, with the prefix %s", (prefix) => {
+    const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+    const variables = Object.fromEntries(
+      SPELLINGS.map(([, celerys, , value]) => [prefix + celerys.toUpperCase(), asText(value)]),
+    );
+    expect(inEnvironment(variables)).toEqual(effective);
+    const withCommas = { [`${prefix}ACCEPT_CONTENT`]: "json", [`${prefix}INCLUDE`]: "tasks/*.ts" };
+    expect(inEnvironment({ ...variables, ...withCommas })).toEqual(effective);
   });
 
   it("gives every option names of its own", () => {

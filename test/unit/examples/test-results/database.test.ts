@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   databaseAt,
   inTransaction,
@@ -10,6 +10,9 @@ import {
   type Database,
 } from "../../../../examples/test-results/database/index.ts";
 import { addFile, findFile, markFailed } from "../../../../examples/test-results/database/files.ts";
+
+/** A result without its run: refused at the commit. */
+const ORPHAN = { run_id: "none", position: 0, suite: "", class_name: "", name: "", outcome: "passed", duration_ms: 0 };
 
 let directory: string;
 let database: Database;
@@ -56,17 +59,43 @@ describe("a transaction", () => {
     expect(await stateOf("f")).toBe("pending");
   });
 
+  it("has what cannot be taken back done after a commit, and not before", async () => {
+    const seen: unknown[] = [];
+    await inTransaction(database, async (db) => {
+      await addFile(db, file("f"));
+      db.onCommit(async () => void seen.push(await stateOf("f")));
+      expect(seen).toEqual([]);
+    });
+    expect(seen).toEqual(["pending"]);
+  });
+
+  it("does not do it when it is rolled back, nor when its commit fails", async () => {
+    const done = vi.fn(() => Promise.resolve());
+    const works = [() => Promise.reject(new Error("broken")), (db: Transaction) => db.insert("results", [ORPHAN])];
+    for (const work of works) {
+      const failing = inTransaction(database, async (db) => {
+        await addFile(db, file("lost"));
+        db.onCommit(done);
+        await work(db);
+      });
+      await expect(failing).rejects.toThrow(/broken|FOREIGN KEY/i);
+    }
+    expect(done).not.toHaveBeenCalled();
+    expect(await stateOf("lost")).toBeUndefined();
+  });
+
+  it("stays committed when what comes after fails", async () => {
+    const committed = inTransaction(database, async (db) => {
+      await addFile(db, file("f"));
+      db.onRollback((after) => markFailed(after, "f", "broken"));
+      db.onCommit(() => Promise.reject(new Error("too late")));
+    });
+    await expect(committed).rejects.toThrow("too late");
+    expect(await stateOf("f")).toBe("pending");
+  });
+
   it("is rolled back when its commit fails, and the next one works", async () => {
-    const orphan = {
-      run_id: "none",
-      position: 0,
-      suite: "",
-      class_name: "",
-      name: "",
-      outcome: "passed",
-      duration_ms: 0,
-    };
-    await expect(inTransaction(database, (db) => db.insert("results", [orphan]))).rejects.toThrow(/FOREIGN KEY/i);
+    await expect(inTransaction(database, (db) => db.insert("results", [ORPHAN]))).rejects.toThrow(/FOREIGN KEY/i);
     const [left] = await inTransaction(database, (db) => db.sql<{ n: number }>`SELECT count(*) AS n FROM results`);
     expect(left?.n).toBe(0);
   });

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { EXIT } from "../../../src/cli/exit-codes.ts";
+import { namesIn, readPage, readSource } from "./reference.ts";
+
+const page = await readPage("command-line.md");
+
+/** `-A, --app` of every option that a command line defines. */
+async function flagsIn(path: string): Promise<readonly string[]> {
+  const source = await readSource(path);
+  return [...source.matchAll(/(?:\.option\(|new Option\()\s*"((?:-\w, )?--[\w-]+)/g)].map(([, flags]) => String(flags));
+}
+
+describe("the reference of the command line", () => {
+  it.each([
+    ["For every command", "src/cli/global-options.ts"],
+    ...["worker", "call", "result", "queues", "purge", "tasks", "config"].map((name): [string, string] => [
+      name,
+      `src/cli/commands/${name}.ts`,
+    ]),
+  ])("names every option of %s, and no other", async (heading, path) => {
+    expect(namesIn(page, heading)).toEqual(await flagsIn(path));
+  });
+
+  it("names every exit code, and no other", () => {
+    expect(namesIn(page, "Exit codes").map(Number)).toEqual(Object.values(EXIT));
+  });
+});
