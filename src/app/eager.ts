@@ -12,7 +12,7 @@ import { OnceOpen } from "../util/once-open.ts";
 import { messageOf } from "./build-request.ts";
 import { openMemoryBackend } from "./connect.ts";
 import { followUpsOfFailure, followUpsOfSuccess } from "./follow-ups.ts";
-import type { Producer } from "./producer.ts";
+import type { Producer, RoutedRequest } from "./producer.ts";
 import { retryRequest } from "./retry-request.ts";
 import { runTask, type TaskRunnerOptions } from "./run-task.ts";
 
@@ -59,13 +59,15 @@ export class EagerRuns implements ResultSource {
   }
 
   async #followUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly SentChild[]> {
-    const { producer } = this.#options;
-    const routed =
-      outcome.kind === "returned"
-        ? await followUpsOfSuccess(request, outcome.value, producer)
-        : await followUpsOfFailure(request, producer);
+    const routed = await this.#routedFollowUps(request, outcome);
     for (const followUp of routed) await this.run(followUp.request);
     return routed.map(({ request: { id, parentId } }) => ({ id, parentId }));
+  }
+
+  async #routedFollowUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly RoutedRequest[]> {
+    const { producer } = this.#options;
+    if (outcome.kind === "returned") return followUpsOfSuccess(request, outcome.value, producer);
+    return outcome.kind === "threw" ? followUpsOfFailure(request, producer) : [];
   }
 
   resultBackend(): Promise<ResultBackend> {

@@ -1,3 +1,4 @@
+import { ResultTimeoutError } from "../result/errors.ts";
 import { CeleriacError } from "../util/errors.ts";
 
 /** The command line says something that cannot be done. */
@@ -15,5 +16,21 @@ export class PendingResultError extends CeleriacError {
   readonly code = "CELERIAC_PENDING_RESULT";
   constructor(taskId: string, state: string) {
     super(`The task ${taskId} has not ended: ${state}. Wait for it with --wait SECONDS.`);
+  }
+}
+
+/** The time to wait was over, and nobody takes what was sent. */
+export class UnconsumedCallError extends ResultTimeoutError {
+  constructor({ taskId, timeoutMs }: ResultTimeoutError, queue: string) {
+    super(taskId, timeoutMs);
+    this.message += ` No worker consumes "${queue}".`;
+  }
+}
+
+/** A queue that was named is not there. */
+export class NoSuchQueueError extends CeleriacError {
+  readonly code = "CELERIAC_NO_SUCH_QUEUE";
+  constructor(queue: string, known: readonly string[]) {
+    super(`There is no queue "${queue}"; there are ${known.join(", ")}.`);
   }
 }

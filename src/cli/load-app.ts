@@ -5,6 +5,7 @@ import { Celeriac } from "../app/celeriac.ts";
 import { toError } from "../util/errors.ts";
 import { suggest } from "../util/suggest.ts";
 import { AppLoadError } from "./errors.ts";
+import { placeOf } from "./place-of.ts";
 import { allowTypeScript, isTypeScript } from "./typescript.ts";
 
 /** What `-A` says: `path/to/app.ts`, `path/to/app.ts:exportName`, and both without the file's extension. */
@@ -48,11 +49,13 @@ async function importModule(file: string): Promise<Readonly<Record<string, unkno
   }
 }
 
-/** esbuild calls a syntax error a TransformError, whose message has the place on a line of its own. */
+/** With the place. esbuild calls a syntax error a TransformError, whose message has the place on a line of its own. */
 function describe(cause: unknown): string {
   const { name, message } = toError(cause);
-  const isSyntax = name === "SyntaxError" || message.startsWith("Transform failed");
-  return `${isSyntax ? "syntax error: " : ""}${message.replace(/^Transform failed with .*:\n/, "")}`;
+  if (message.startsWith("Transform failed"))
+    return `syntax error: ${message.replace(/^Transform failed with .*:\n/, "")}`;
+  const place = placeOf(cause);
+  return `${name === "SyntaxError" ? "syntax error: " : ""}${message}${place === undefined ? "" : ` (${place})`}`;
 }
 
 /** The export asked for; else `app`, else the default one, else the only app among the exports. Throws AppLoadError. */

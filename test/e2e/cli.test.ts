@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -204,7 +204,55 @@ describe("a command without a worker", () => {
     ]);
     expect(wrong.map(({ code, stdout }) => ({ code, stdout }))).toEqual(wrong.map(() => ({ code: 2, stdout: "" })));
     expect(wrong[0].stderr).toBe('celeriac: quickstart.add: the argument "y" is missing.\n');
-    expect(await countQueues()).toEqual([{ name: "celery", ready: 0, delayed: 0, unacked: 0, consumers: 0 }]);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it("that only looks makes no file where there is none, and says so", async () => {
+    const [queues, purge, result] = await Promise.all([
+      quickstart("queues"),
+      quickstart("purge", "-f"),
+      quickstart("result", "some-id"),
+    ]);
+    const missing = (what: string): string =>
+      `celeriac: The ${what} sqlite:celeriac.db is not available: there is no file celeriac.db in ${directory}; nothing was sent there yet.\n`;
+    expect(queues).toEqual({ code: 1, stdout: "", stderr: missing("broker") });
+    expect(purge).toEqual({ code: 1, stdout: "", stderr: missing("broker") });
+    expect(result).toEqual({ code: 1, stdout: "", stderr: missing("result backend") });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it("sends a task that the app does not define, and remarks on it", async () => {
+    const [misspelt, quiet, nameless] = await Promise.all([
+      quickstart("call", "quickstart.ad", "-a", "[1, 2]"),
+      quickstart("-q", "call", "quickstart.ad", "-a", "[1, 2]"),
+      celeriac("call", "quickstart.ad", "-a", "[1, 2]"),
+    ]);
+    const sent = { code: 0, stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/) as string };
+    expect(misspelt).toEqual({
+      ...sent,
+      stderr: `${QUICKSTART} defines no task quickstart.ad; did you mean quickstart.add? It is sent all the same.\n`,
+    });
+    expect(quiet).toEqual({ ...sent, stderr: "" });
+    expect(nameless).toEqual({ ...sent, stderr: "" });
+    expect(await celeryQueue()).toMatchObject({ ready: 3 });
+  });
+
+  it("that waited in vain says that nobody consumes", async () => {
+    const late = await quickstart("call", "quickstart.add", "-a", "[1, 2]", "--queue", "nobody", "--wait", "0.1");
+    expect(late).toMatchObject({
+      code: 5,
+      stderr: expect.stringMatching(/did not end within 100 ms\. No worker consumes "nobody"\.\n$/) as string,
+    });
+  });
+
+  it("deletes nothing when one of the queues does not exist", async () => {
+    await quickstart("call", "quickstart.add", "-a", "[1, 2]");
+    expect(await quickstart("purge", "-f", "-Q", "celery,nosuch")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: 'celeriac: There is no queue "nosuch"; there are celery.\n',
+    });
+    expect(await celeryQueue()).toMatchObject({ ready: 1 });
   });
 
   it("counts what waits, and deletes it when that is confirmed", async () => {
@@ -365,7 +413,9 @@ describe("a command without a worker", () => {
     });
     expect(throws).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^celeriac: .*throws\.ts could not be imported: no luck\n$/) as string,
+      stderr: expect.stringMatching(
+        /^celeriac: .*throws\.ts could not be imported: no luck \(.*throws\.ts:1\)\n$/,
+      ) as string,
     });
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("its exports are answer") as string });
   });
@@ -462,6 +512,47 @@ describe("a worker that ends", () => {
     await quickstart("call", "quickstart.crash");
     expect(await first.exit).toBe("SIGKILL");
     expect(await celeryQueue()).toMatchObject({ ready: 0, unacked: 1 });
+  });
+
+  describe("or not, by what a task left alone", () => {
+    const APP = `
+      import { Celeriac } from "${new URL("../../src/index.ts", import.meta.url).href}";
+      export const app = new Celeriac({ broker: "sqlite:celeriac.db", resultBackend: "sqlite:celeriac.db" });
+      app.task("stray.rejection", () => { void Promise.reject(new Error("left alone")); return "done"; });
+      app.task("stray.exception", () => { setTimeout(() => { throw new Error("out of a timer"); }, 1); return "done"; });
+    `;
+    const stray = (...args: readonly string[]): Promise<CliOutcome> => celeriac("-A", "stray.mjs", ...args);
+    beforeEach(() => writeFile(join(directory, "stray.mjs"), APP));
+
+    it("logs a rejection and goes on", async () => {
+      await using first = await startWorker(["-A", "stray.mjs", "worker"], here);
+      for (let run = 0; run < 2; run += 1) {
+        expect(await stray("call", "stray.rejection", "--wait", "10")).toMatchObject({ code: 0, stdout: '"done"\n' });
+      }
+      expect(first.log.filter(({ level }) => level === "error")).toMatchObject(
+        [1, 2].map(() => ({
+          msg: "unhandled rejection, probably of a task",
+          error: "left alone",
+          stack: expect.stringContaining("stray.mjs:4") as string,
+        })),
+      );
+      expect(await first.stop()).toBe(0);
+    });
+
+    it("logs an exception, stops in good order, and exits with 1", async () => {
+      await using first = await startWorker(["-A", "stray.mjs", "worker"], here);
+      const id = await idOf(stray("call", "stray.exception"));
+      expect(await first.exit).toBe(1);
+      expect(first.log.filter(({ level }) => level === "error")).toMatchObject([
+        {
+          msg: "uncaught exception, stopping, running tasks may finish",
+          error: "out of a timer",
+          stack: expect.stringContaining("stray.mjs:5") as string,
+        },
+      ]);
+      expect(first.log.at(-1)).toMatchObject({ msg: "stopped" });
+      expect(await stray("result", id)).toMatchObject({ code: 0, stdout: '"done"\n' });
+    });
   });
 
   it("says where its command line beats the environment", async () => {

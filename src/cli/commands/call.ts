@@ -1,11 +1,15 @@
 import type { Command } from "commander";
 import type { Celeriac } from "../../app/celeriac.ts";
 import type { SendOptions } from "../../app/send-options.ts";
+import { Signature } from "../../canvas/signature.ts";
 import { encodeJson } from "../../message/json.ts";
+import { ResultTimeoutError } from "../../result/errors.ts";
+import { suggest } from "../../util/suggest.ts";
+import { UnconsumedCallError } from "../errors.ts";
 import { EXIT_CODES_HELP } from "../exit-codes.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { durationMs, jsonArray, jsonObject, moment, momentOrDuration, wholeNumber } from "../option-values.ts";
-import { print } from "../output.ts";
+import { print, remark } from "../output.ts";
 import { requireResults, withApp } from "../with-app.ts";
 
 interface CallOptions extends GlobalOptions {
@@ -61,11 +65,42 @@ Examples:
   celeriac -b sqlite:/var/lib/app/celeriac.db call any.name -a '[1]' --queue reports --expires 3600`;
 
 async function call(app: Celeriac, name: string, options: CallOptions): Promise<void> {
-  const { args = [], kwargs = {}, wait: timeoutMs, json = false } = options;
+  const { wait: timeoutMs, json = false } = options;
   if (timeoutMs !== undefined) requireResults(app, "--wait");
-  const result = await app.sendTask(name, { args, kwargs, ...sendOptions(options) });
-  if (timeoutMs !== undefined) print(encodeJson(await result.get({ timeoutMs }), "result"));
-  else print(json ? JSON.stringify({ id: result.id }) : result.id);
+  const { args = [], kwargs = {} } = options;
+  const signature = new Signature({ task: name, args, kwargs, options: sendOptions(options) });
+  const [result] = await app.sendBatch([signature]);
+  if (options.quiet !== true) remarkUnknownTask(app, name, options.app);
+  if (timeoutMs === undefined) {
+    print(json ? JSON.stringify({ id: result.id }) : result.id);
+    return;
+  }
+  const value = await result.get({ timeoutMs }).catch((error: unknown) => explainTimeout(error, app, signature));
+  print(encodeJson(value, "result"));
+}
+
+/** Says nothing of an app whose tasks are elsewhere: in modules that only a worker imports, or in another program. */
+function remarkUnknownTask(app: Celeriac, name: string, file = ""): void {
+  const known = app.tasks.runnable();
+  if (known.length === 0 || app.config.include.length > 0 || app.tasks.get(name) !== undefined) return;
+  const meant = suggest(name, known);
+  const hint = meant === undefined ? "." : `; did you mean ${meant}?`;
+  remark(`${file} defines no task ${name}${hint} It is sent all the same.`);
+}
+
+/** Throws the error, with the reason where nobody consumes from the queue that the call went to. */
+async function explainTimeout(error: unknown, app: Celeriac, call: Signature): Promise<never> {
+  if (!(error instanceof ResultTimeoutError)) throw error;
+  const queue = await unconsumedQueueOf(app, call).catch(() => undefined); // what cannot be told is no reason
+  throw queue === undefined ? error : new UnconsumedCallError(error, queue);
+}
+
+async function unconsumedQueueOf(app: Celeriac, call: Signature): Promise<string | undefined> {
+  const [routed] = await app.producer.prepare([call]);
+  if (routed?.route.exchange !== "") return undefined;
+  const { routingKey: queue } = routed.route;
+  const depth = await (await app.broker()).inspect(queue);
+  return depth?.consumers === 0 ? queue : undefined;
 }
 
 function sendOptions({

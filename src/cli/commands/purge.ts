@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { Celeriac } from "../../app/celeriac.ts";
-import { UsageError } from "../errors.ts";
+import { NoSuchQueueError, UsageError } from "../errors.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { nameList } from "../option-values.ts";
 import { print, remark } from "../output.ts";
+import { requireBrokerFile } from "../require-file.ts";
 import { withApp } from "../with-app.ts";
 
 interface PurgeOptions extends GlobalOptions {
@@ -37,12 +38,16 @@ Examples:
   celeriac -A app.ts purge -f -Q reports,mail`;
 
 async function purge(app: Celeriac, options: PurgeOptions): Promise<void> {
+  await requireBrokerFile(app);
+  const broker = await app.broker();
+  const known = new Set([...app.queues.names(), ...(await broker.queueNames())]);
   const names = options.queues ?? app.queues.names();
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new NoSuchQueueError(unknown, [...known].sort());
   if (options.force !== true && !(await isConfirmed(names))) {
     remark("Nothing was deleted.");
     return;
   }
-  const broker = await app.broker();
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = await broker.purge(name);
   const purged = Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -3,6 +3,7 @@ import type { Celeriac } from "../../app/celeriac.ts";
 import type { QueueDepth } from "../../broker/broker.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { print, table } from "../output.ts";
+import { requireBrokerFile } from "../require-file.ts";
 import { withApp } from "../with-app.ts";
 
 interface QueuesOptions extends GlobalOptions {
@@ -37,6 +38,7 @@ Examples:
 
 /** Every queue that the broker has, and the app's own even before they are used. */
 async function countQueues(app: Celeriac): Promise<readonly QueueLine[]> {
+  await requireBrokerFile(app);
   const broker = await app.broker();
   const names = new Set([...(await broker.queueNames()), ...app.queues.names()]);
   return Promise.all(

@@ -9,6 +9,7 @@ import { EXIT_CODES_HELP } from "../exit-codes.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { durationMs } from "../option-values.ts";
 import { print } from "../output.ts";
+import { requireResultFile } from "../require-file.ts";
 import { requireResults, withApp } from "../with-app.ts";
 
 interface ResultOptions extends GlobalOptions {
@@ -42,6 +43,7 @@ Examples:
 /** Whatever is printed, the exit code tells how the task ended. */
 async function showResult(app: Celeriac, id: string, options: ResultOptions): Promise<void> {
   requireResults(app, "result");
+  await requireResultFile(app);
   const result = app.result(id);
   await waitFor(result, options.wait);
   const meta = await result.meta();

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { Logger } from "../../util/logger.ts";
+import { toError } from "../../util/errors.ts";
+import type { LogFields, Logger } from "../../util/logger.ts";
 import { importTaskModules } from "../../worker/import-tasks.ts";
 import { Worker } from "../../worker/worker.ts";
 import { banner, summarize } from "../banner.ts";
@@ -47,7 +48,8 @@ export function addWorkerCommand(program: Command): void {
 }
 
 const HELP = `
-TERM and Ctrl-C stop the worker: running tasks finish within --grace, the rest is handed back to the broker.
+TERM and Ctrl-C stop the worker: running tasks finish within --grace, the rest is handed back to the broker. So does an
+uncaught exception, and the worker exits with 1; an unhandled rejection is logged, and the worker goes on.
 A second Ctrl-C gives running tasks up at once; they run again elsewhere, and the worker exits with 1.
 
 Examples:
@@ -77,7 +79,7 @@ async function work({ app, log }: OpenApp, options: WorkerCommandOptions): Promi
   return runUntilStopped(worker, app.log);
 }
 
-/** Runs the worker until a signal ends it, and gives the exit code. */
+/** Runs the worker until a signal or an uncaught exception ends it, and gives the exit code. What a task left alone may not end those that run beside it. */
 async function runUntilStopped(worker: Worker, log: Logger): Promise<number> {
   let exitCode: number = EXIT.ok;
   let interrupts = 0;
@@ -90,6 +92,13 @@ async function runUntilStopped(worker: Worker, log: Logger): Promise<number> {
     exitCode = EXIT.failed;
     void worker.stop({ graceMs: 0 });
   };
+  const stopFailed = (error: unknown): void => {
+    log.error("uncaught exception, stopping, running tasks may finish", { running: worker.busy, ...blameOf(error) });
+    exitCode = EXIT.failed;
+    void worker.stop();
+  };
+  process.on("unhandledRejection", (reason) => log.error("unhandled rejection, probably of a task", blameOf(reason)));
+  process.on("uncaughtException", stopFailed);
   process.on("SIGTERM", finishWork);
   process.on("SIGINT", (signal) => ((interrupts += 1) === 1 ? finishWork(signal) : giveUp()));
 
@@ -98,4 +107,9 @@ async function runUntilStopped(worker: Worker, log: Logger): Promise<number> {
   await worker.finished;
   log.info("stopped");
   return exitCode;
+}
+
+function blameOf(cause: unknown): LogFields {
+  const { message, stack } = toError(cause);
+  return { error: message, stack };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Celeriac, Signature, TaskFailedError, type CeleriacConfig } from "celeriac";
+import { Celeriac, Ignore, Signature, TaskFailedError, type CeleriacConfig } from "celeriac";
 
 /** An app that sends nothing: its broker could not be reached. */
 const eagerApp = (config: CeleriacConfig = {}) =>
@@ -51,6 +51,17 @@ describe("an eager app", () => {
     const result = await add.applyAsync({ args: [1, 2], link: new Signature({ task: "hear" }) });
     expect(heard).toEqual([3]);
     expect(await result.children()).toHaveLength(1);
+  });
+
+  it("calls no errback for a task that wants to be ignored", async () => {
+    const app = eagerApp();
+    const heard: unknown[] = [];
+    const shy = app.task("shy", () => {
+      throw new Ignore();
+    });
+    app.task("hear", (what: unknown) => void heard.push(what));
+    await shy.applyAsync({ linkError: new Signature({ task: "hear" }) });
+    expect(heard).toEqual([]);
   });
 
   it("fails for arguments and results that could not cross the wire", async () => {
