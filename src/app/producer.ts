@@ -6,6 +6,7 @@ import type { TaskRequest } from "../message/task-request.ts";
 import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Clock } from "../util/clock.ts";
+import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
 import type { ResolvedConfig } from "./config.ts";
 import type { Connections } from "./connections.ts";
 import { bindArguments } from "./bind-arguments.ts";
@@ -69,7 +70,7 @@ export class Producer {
     try {
       await Promise.race([this.#publishWithRetries(publications, options, signal), over, cancelled]);
     } finally {
-      deadline.abort();
+      deadline.abort(NO_LONGER_NEEDED);
     }
   }
 

@@ -1,6 +1,7 @@
 import { failureOf } from "../backend/failure.ts";
 import { deferred } from "../util/deferred.ts";
 import type { Clock } from "../util/clock.ts";
+import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
 
 /** Runs the body of one task. Never rejects for the task's own failure. */
@@ -87,7 +88,7 @@ export class InlinePool implements Pool {
       return await Promise.race([this.#runTask(job, run), givenUp.promise]);
     } finally {
       for (const signal of endedBy) signal.removeEventListener("abort", abort);
-      limits?.abort();
+      limits?.abort(NO_LONGER_NEEDED);
     }
   }
 

@@ -3,6 +3,7 @@ import type { ResultBackend } from "../backend/result-backend.ts";
 import { isReady, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
 import type { Abortable } from "../util/abortable.ts";
 import type { Clock } from "../util/clock.ts";
+import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
 import { untilAborted } from "../util/until-aborted.ts";
 import { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./errors.ts";
 import type { ResultWatcher } from "./result-watcher.ts";
@@ -93,7 +94,7 @@ export class AsyncResult<Result = unknown> {
     try {
       return await this.#watch(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]));
     } finally {
-      ended.abort();
+      ended.abort(NO_LONGER_NEEDED);
     }
   }
 
