@@ -1,6 +1,6 @@
 import { failureDocument } from "../backend/failure.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
-import { decodeMeta, encodeMeta, type TaskMeta } from "../backend/task-meta.ts";
+import { decodeMeta, encodeMeta, resultTuple, type TaskMeta } from "../backend/task-meta.ts";
 import { decodeTask } from "../message/decode-task.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { RunHooks } from "../pool/inline-pool.ts";
@@ -117,20 +117,16 @@ function metaOf(
         ...meta,
         state: "SUCCESS",
         result: outcome.value,
-        children: tuples([...outcome.children, ...followUps]),
+        children: [...outcome.children, ...followUps].map(resultTuple),
       };
     case "threw": {
       const { failure, children } = outcome;
       const ended = { result: failureDocument(failure), traceback: failure.traceback };
-      return { ...meta, state: "FAILURE", ...ended, children: tuples([...children, ...followUps]) };
+      return { ...meta, state: "FAILURE", ...ended, children: [...children, ...followUps].map(resultTuple) };
     }
     case "rejected":
       return { ...meta, state: "REJECTED", result: outcome.reason.detail };
     default:
       return { ...meta, state: "IGNORED", result: null };
   }
-}
-
-function tuples(children: readonly SentChild[]): readonly unknown[] {
-  return children.map(({ id, parentId }) => [[id, parentId], null]);
 }

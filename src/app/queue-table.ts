@@ -15,6 +15,8 @@ export class QueueTable {
   readonly #entries = new Map<string, QueueEntry>();
   readonly #createMissing: boolean;
   readonly defaultQueue: string;
+  /** Names of the queues in `taskQueues`, and of the default one: what a worker consumes when it is not told. */
+  readonly declared: readonly string[];
 
   constructor(config: ResolvedConfig) {
     this.#createMissing = config.taskCreateMissingQueues;
@@ -34,6 +36,7 @@ export class QueueTable {
         simpleEntry(this.defaultQueue, { name: exchange, type }, taskDefaultRoutingKey),
       );
     }
+    this.declared = this.names();
   }
 
   get size(): number {
@@ -53,12 +56,6 @@ export class QueueTable {
     const entry = simpleEntry(name, { name, type: "direct" }, name);
     this.#entries.set(name, entry);
     return entry;
-  }
-
-  /** The declared exchange of this name. */
-  exchange(name: string): Exchange | undefined {
-    for (const { exchange } of this.#entries.values()) if (exchange.name === name) return exchange;
-    return undefined;
   }
 
   topologyOf(names: readonly string[]): Topology {

@@ -40,7 +40,7 @@ export async function revokeTasks(
 /** The REVOKED record of a task that will not run. Celery: `celery.exceptions.TaskRevokedError`. */
 export function revokedMeta(
   task: Pick<TaskMeta, "taskId" | "parentId" | "groupId">,
-  reason: "revoked" | "expired" | "terminated",
+  reason: "revoked" | "expired",
   doneAt: Date,
 ): TaskMeta {
   const failure: Failure = {

@@ -32,6 +32,11 @@ export interface ExtendedMeta {
   readonly queue: string;
 }
 
+/** A task as its parent's `children` show it. Source: `celery/result.py:AsyncResult.as_tuple`. */
+export function resultTuple({ id, parentId }: { readonly id: string; readonly parentId: string | null }): unknown {
+  return [[id, parentId], null];
+}
+
 const READY_STATES: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
 
 /** Whether the task has ended: nothing follows SUCCESS, FAILURE or REVOKED but a new run. Celery: `celery/states.py`. */

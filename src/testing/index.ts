@@ -8,9 +8,6 @@ export {
 } from "./conformance/exercise-broadcaster.ts";
 export { exerciseBroker, type BrokerExercise } from "./conformance/exercise-broker.ts";
 export { exerciseKeyStore, type KeyPlace, type KeyStoreExercise } from "./conformance/exercise-key-store.ts";
-export {
-  exerciseResultBackend,
-  type ResultBackendExercise,
-  type ResultPlace,
-} from "./conformance/exercise-result-backend.ts";
+export { exerciseResultBackend, type ResultBackendExercise } from "./conformance/exercise-result-backend.ts";
 export type { BrokerUnderTest } from "./conformance/broker/stage.ts";
+export type { ResultPlace } from "./conformance/result-backend/stage.ts";

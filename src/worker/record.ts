@@ -1,5 +1,5 @@
 import { failureDocument, type Failure } from "../backend/failure.ts";
-import type { TaskMeta } from "../backend/task-meta.ts";
+import { resultTuple, type TaskMeta } from "../backend/task-meta.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { SentChild } from "../pool/pool.ts";
@@ -59,9 +59,4 @@ export class TaskRecord {
 
 function failureFields(failure: Failure): Pick<TaskMeta, "result" | "traceback"> {
   return { result: failureDocument(failure), traceback: failure.traceback };
-}
-
-/** Source: `celery/result.py:AsyncResult.as_tuple`. */
-function resultTuple({ id, parentId }: SentChild): unknown {
-  return [[id, parentId], null];
 }

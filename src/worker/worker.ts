@@ -50,7 +50,7 @@ export class Worker implements AsyncDisposable {
     this.#log = options.log ?? app.log;
     this.hostname = options.hostname ?? `celeriac@${hostname()}`;
     this.concurrency = options.concurrency ?? config.workerConcurrency;
-    this.queues = options.queues ?? queues.names();
+    this.queues = options.queues ?? queues.declared;
     this.#finished.promise.catch(() => undefined); // nobody has to look at it
     setMaxListeners(0, this.#giveUp.signal); // one for every running task
   }

@@ -651,6 +651,13 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
       expect(await result.get(WAIT)).toBe(2);
     });
 
+    it("has consumed what the app declares, and not what it has merely sent to", async () => {
+      const app = bed.app({ taskQueues: ["own"] });
+      await app.sendTask("t", { queue: "elsewhere" });
+      const worker = await bed.worker(app);
+      expect([...worker.queues].sort()).toEqual(["celery", "own"]);
+    });
+
     it("is fine before the start, and twice", async () => {
       const worker = await bed.worker(bed.app());
       await Promise.all([worker.stop(), worker.stop()]);
