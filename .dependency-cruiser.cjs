@@ -115,17 +115,17 @@ module.exports = {
     },
     {
       name: "src-imports-src",
-      comment: "Tests, examples and benchmarks stand on src, not under it.",
+      comment: "Tests, examples, benchmarks and the kill hunt stand on src, not under it.",
       severity: "error",
       from: { path: "^src/" },
-      to: { path: "^(test|examples|bench|scripts)/" },
+      to: { path: "^(test|examples|bench|chaos|scripts)/" },
     },
     {
       name: "examples-as-users",
       comment: "Examples import celeriac and its subpaths, as their readers will.",
       severity: "error",
       from: { path: "^examples/" },
-      to: { path: "^(src|dist|test|bench|scripts)/", dependencyTypes: ["local"] },
+      to: { path: "^(src|dist|test|bench|chaos|scripts)/", dependencyTypes: ["local"] },
     },
     {
       name: "resolvable",

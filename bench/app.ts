@@ -1,17 +1,22 @@
 import { join } from "node:path";
 import { Celeriac, type Task } from "celeriac";
 
-/** 101 bytes as JSON. */
-export const ARGUMENT = "x".repeat(99);
+export interface AppOptions {
+  readonly synchronous?: "full" | "normal";
+  /** @default true */
+  readonly results?: boolean;
+  readonly work?: () => void;
+}
 
-/** An app with one task, on a file in this directory; both our contenders and the rows that raw ones copy come from it. */
+/** An app with one task, on a file in this directory; our own contender's, and whose rows the raw one copies. */
 export function openApp(
   directory: string,
-  work: () => void = () => undefined,
+  { synchronous = "full", results = true, work = () => undefined }: AppOptions = {},
 ): { readonly app: Celeriac; readonly task: Task<[argument: string], [], null> } {
-  const url = `sqlite:${join(directory, "bench.db")}`;
-  const app = new Celeriac({ broker: url, resultBackend: url, taskPublishTimeoutMs: 60_000 }, { env: {} });
-  const task = app.task("bench.noop", (_argument: string) => {
+  const url = `sqlite:${join(directory, "bench.db")}?synchronous=${synchronous}`;
+  const backend = results ? { resultBackend: url } : {};
+  const app = new Celeriac({ broker: url, ...backend, taskPublishTimeoutMs: 60_000 }, { env: {} });
+  const task = app.task("bench.noop", { ignoreResult: !results }, (_argument: string) => {
     work();
     return null;
   });

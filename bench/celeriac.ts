@@ -1,64 +1,95 @@
-import { fileURLToPath } from "node:url";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "celeriac/worker";
-import { ARGUMENT, openApp } from "./app.ts";
-import { startChild } from "./child.ts";
-import { idleQuantile, inFlight, rateOf } from "./scenario.ts";
+import { openApp, type AppOptions } from "./app.ts";
+import { ARGUMENT, type Contender, type DrainLoad, type Figures, type Place, type SendLoad } from "./contender.ts";
+import { drainInChild, startWorker } from "./draining.ts";
+import { countdown, idleQuantiles, inBatches, inFlight, msUntil, pause, rateOf } from "./load.ts";
 
-export async function send(directory: string, count: number, width: number): Promise<number> {
-  const { app, task } = openApp(directory);
+const WORKER = "./celeriac-worker.ts";
+/** How many are sent in one call where sending is not what is measured. */
+const FILL = 500;
+
+export const celeriac: Contender = {
+  name: "Celeriac",
+  measurements: { send, sendBatches, drain, idleLatency, growth, room },
+};
+
+async function send({ directory }: Place, { count, inFlight: width, synchronous }: SendLoad): Promise<Figures> {
+  const { app, task } = openApp(directory, { synchronous });
   await task.delay(ARGUMENT); // connected
   const rate = await rateOf(count, () => inFlight(count, width, () => task.delay(ARGUMENT)));
   await app.close();
-  return rate;
+  return { rate };
 }
 
-export async function sendBatches(directory: string, count: number, size: number): Promise<number> {
+async function sendBatches({ directory }: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
   const { app, task } = openApp(directory);
   await task.delay(ARGUMENT); // connected
-  const batch = (): Promise<unknown> => app.sendBatch(Array.from({ length: size }, () => task.s(ARGUMENT)));
-  const rate = await rateOf(count, () => inFlight(count / size, 1, batch));
+  const rate = await rateOf(count, () => inBatches(count, size, (some) => sendMany({ app, task }, some)));
   await app.close();
-  return rate;
+  return { rate };
 }
 
-export async function drain(directory: string, count: number, concurrency: number): Promise<number> {
-  let left = count;
-  let finish: () => void = () => undefined;
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  const { app, task } = openApp(directory, () => {
-    left -= 1;
-    if (left === 0) finish();
-  });
-  await inFlight(count / concurrency, 1, () =>
-    app.sendBatch(Array.from({ length: concurrency }, () => task.s(ARGUMENT))),
-  );
-  const worker = new Worker(app, { concurrency });
-  const rate = await rateOf(count, async () => {
-    await worker.start();
-    await finished;
-    await worker.stop();
-  });
-  await app.close();
-  return rate;
+async function drain({ directory }: Place, { waiting, concurrency, results }: DrainLoad): Promise<Figures> {
+  await fill(directory, waiting, { results });
+  return drainInChild(WORKER, { place: directory, concurrency, count: waiting, results });
 }
 
-/** From the send in this process to the first line of the task in another, over an idle worker; a quantile of many, in milliseconds. */
-export async function idleLatency(directory: string, samples: number, q: number): Promise<number> {
-  const url = `sqlite:${join(directory, "bench.db")}`;
-  await using _worker = await startChild(fileURLToPath(import.meta.resolve("./idle-worker.ts")), {
-    CELERY_BROKER_URL: url,
-    CELERY_RESULT_BACKEND: url,
-  });
-  const { app } = openApp(directory);
-  const started = app.stub<(argument: string) => string>("bench.startedAt");
-  const latency = await idleQuantile(samples, q, async () => {
+async function idleLatency({ directory }: Place, { samples }: { samples: number }): Promise<Figures> {
+  const { app, task } = openApp(directory);
+  await using worker = await startWorker(WORKER, { place: directory, concurrency: 10, count: 0, results: true });
+  await task.delay(ARGUMENT); // connected
+  await worker.line();
+  const latencies = await idleQuantiles(samples, async () => {
     const sentAt = process.hrtime.bigint();
-    const result = await started.delay(ARGUMENT);
-    return Number(BigInt(await result.get({ timeoutMs: 10_000 })) - sentAt) / 1e6;
+    await task.delay(ARGUMENT);
+    return msUntil(await worker.line(), sentAt);
   });
   await app.close();
-  return latency;
+  return latencies;
+}
+
+async function growth(
+  { directory }: Place,
+  { waiting, drained }: { waiting: number; drained: number },
+): Promise<Figures> {
+  await fill(directory, waiting, { results: false });
+  const { tick, over } = countdown(drained);
+  const { app, task } = openApp(directory, { results: false, work: tick });
+  const sent = await rateOf(drained, () => inFlight(drained, 100, () => task.delay(ARGUMENT)));
+  const worker = new Worker(app, { concurrency: 100 });
+  const done = await rateOf(drained, async () => {
+    await worker.start();
+    await over;
+  });
+  await worker.stop();
+  await app.close();
+  return { send: sent, drain: done };
+}
+
+async function room({ directory }: Place, { waiting, restMs }: { waiting: number; restMs: number }): Promise<Figures> {
+  await fill(directory, waiting, { results: false });
+  const full = sizeOf(directory);
+  await drainInChild(WORKER, { place: directory, concurrency: 100, count: waiting, results: false });
+  const { app } = openApp(directory);
+  await app.broker();
+  await pause(restMs); // the file is tended once a minute while it is open
+  await app.close();
+  return { waiting: full / waiting, after: sizeOf(directory) / 2 ** 20 };
+}
+
+async function fill(directory: string, count: number, options: AppOptions): Promise<void> {
+  const opened = openApp(directory, { ...options, synchronous: "normal" });
+  await inBatches(count, FILL, (some) => sendMany(opened, some));
+  await opened.app.close();
+}
+
+function sendMany({ app, task }: ReturnType<typeof openApp>, count: number): Promise<unknown> {
+  return app.sendBatch(Array.from({ length: count }, () => task.s(ARGUMENT)));
+}
+
+/** Of the closed file, in bytes. */
+function sizeOf(directory: string): number {
+  return statSync(join(directory, "bench.db")).size;
 }

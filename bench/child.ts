@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 
 export interface Child extends AsyncDisposable {
+  /** The first line of its standard output. */
+  readonly first: string;
   /** The next line of its standard output. Rejects when it has ended. */
   readonly line: () => Promise<string>;
 }
@@ -20,8 +22,9 @@ export async function startChild(program: string, variables: Readonly<Record<str
     if (next.done === true) throw new Error(`${program} has ended.`);
     return next.value;
   };
-  await line();
+  const first = await line();
   return {
+    first,
     line,
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGTERM");

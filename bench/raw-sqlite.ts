@@ -1,12 +1,14 @@
-import { randomUUID } from "node:crypto";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "celeriac/worker";
 import { loadDriver, type Connection, type SqlValue, type Statement } from "../src/adapters/sqlite/driver.ts";
 import { LEASED, READY } from "../src/adapters/sqlite/schema.ts";
-import { ARGUMENT, openApp } from "./app.ts";
+import { timeOrderedUuid } from "../src/util/time-ordered-uuid.ts";
+import { openApp } from "./app.ts";
 import { startChild } from "./child.ts";
-import { idleQuantile, rateOf } from "./scenario.ts";
+import { ARGUMENT, type Contender, type DrainLoad, type Figures, type Place, type SendLoad } from "./contender.ts";
+import { idleQuantiles, msUntil, rateOf } from "./load.ts";
 
 // The statements of src/adapters/sqlite, less what they ask for the sake of priorities, delays, lost leases and second runs.
 const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -18,66 +20,99 @@ const ACK = "DELETE FROM messages WHERE id = ? AND fence = ?";
 const QUEUE = "celery";
 const LEASE_MS = 20_000;
 const DAY_MS = 86_400_000;
+/** Rows to a transaction where nothing else is said. */
+const WIDTH = 100;
 
-/** The least that the same library must write to send: one row each, `width` to a durable transaction. */
-export async function rawSend(directory: string, count: number, width: number): Promise<number> {
-  const { connection, message } = await openRaw(directory);
-  connection.exec("PRAGMA synchronous = FULL");
-  const insert = inserter(connection, message);
-  const rate = await rateOf(count, () => {
-    for (let sent = 0; sent < count; sent += width) {
-      connection.exec("BEGIN IMMEDIATE");
-      for (let i = 0; i < width; i += 1) insert();
-      connection.exec("COMMIT");
-    }
-  });
-  connection.close();
-  return rate;
+/** The least that the same library must do: the same rows, in a loop that does nothing else. */
+export const rawSqlite: Contender = {
+  name: "raw SQLite",
+  measurements: { send, sendBatches, drain, idleLatency, growth, room },
+};
+
+async function send({ directory }: Place, { count, inFlight, synchronous }: SendLoad): Promise<Figures> {
+  await using file = await openRaw(directory);
+  return {
+    rate: await rateOf(count, () => insertAll(file, count, inFlight, synchronous === "full" ? "FULL" : "NORMAL")),
+  };
 }
 
-/** The least that it must write to drain with results: claim, store durably and delete, `width` to a transaction. */
-export async function rawDrain(directory: string, count: number, width: number): Promise<number> {
-  const { connection, message, meta } = await openRaw(directory);
-  const insert = inserter(connection, message);
-  inTransaction(connection, "NORMAL", () => {
-    for (let i = 0; i < count; i += 1) insert();
+async function sendBatches({ directory }: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
+  await using file = await openRaw(directory);
+  return { rate: await rateOf(count, () => insertAll(file, count, size, "FULL")) };
+}
+
+async function drain({ directory }: Place, { waiting, concurrency, results }: DrainLoad): Promise<Figures> {
+  await using file = await openRaw(directory);
+  insertAll(file, waiting, WIDTH, "NORMAL");
+  const now = Date.now();
+  const taskIds = Array.from({ length: results ? waiting : 0 }, (_, i) => timeOrderedUuid(now + i / WIDTH));
+  const cpu = process.cpuUsage();
+  const rate = await rateOf(waiting, () => drainAll(file, waiting, concurrency, results ? taskIds : undefined));
+  const { user, system } = process.cpuUsage(cpu);
+  return { rate, cpu: (user + system) / waiting };
+}
+
+/** From before the insert in this process to after the claim in another that does nothing but look. */
+async function idleLatency({ directory }: Place, { samples }: { samples: number }): Promise<Figures> {
+  await using file = await openRaw(directory);
+  file.connection.exec("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL");
+  const insert = inserter(file);
+  const program = fileURLToPath(import.meta.resolve("./raw-poller.ts"));
+  await using poller = await startChild(program, { BENCH_DATABASE: file.path });
+  return await idleQuantiles(samples, async () => {
+    const sentAt = process.hrtime.bigint();
+    insert();
+    return msUntil(await poller.line(), sentAt);
   });
-  // As random as those of tasks: the index over them is written all over the place.
-  const taskIds = Array.from({ length: count }, () => randomUUID());
+}
+
+async function growth(
+  { directory }: Place,
+  { waiting, drained }: { waiting: number; drained: number },
+): Promise<Figures> {
+  await using file = await openRaw(directory);
+  insertAll(file, waiting, WIDTH, "NORMAL");
+  const sent = await rateOf(drained, () => insertAll(file, drained, WIDTH, "FULL"));
+  const done = await rateOf(drained, () => drainAll(file, drained, WIDTH, undefined));
+  return { send: sent, drain: done };
+}
+
+async function room({ directory }: Place, { waiting }: { waiting: number }): Promise<Figures> {
+  await using file = await openRaw(directory);
+  insertAll(file, waiting, WIDTH, "NORMAL");
+  const full = sizeOf(file);
+  drainAll(file, waiting, WIDTH, undefined);
+  file.connection.exec("PRAGMA incremental_vacuum");
+  return { waiting: full / waiting, after: sizeOf(file) / 2 ** 20 };
+}
+
+function insertAll(file: RawFile, count: number, width: number, synchronous: "FULL" | "NORMAL"): void {
+  const insert = inserter(file);
+  for (let sent = 0; sent < count; sent += width) {
+    inTransaction(file, synchronous, () => {
+      for (let i = 0; i < width; i += 1) insert();
+    });
+  }
+}
+
+/** Claim, store durably and delete, `width` to a transaction. */
+function drainAll(file: RawFile, count: number, width: number, taskIds: readonly string[] | undefined): void {
+  const { connection, meta } = file;
   const claim = claimSome(connection);
   const [store, ack] = [connection.prepare(STORE), connection.prepare(ACK)];
-  const rate = await rateOf(count, () => {
-    for (let done = 0; done < count; done += width) {
-      const claimed = inTransaction(connection, "NORMAL", () => claim(width));
-      if (claimed.length !== width) throw drifted(SELECT, claimed.length);
-      inTransaction(connection, "FULL", () => {
+  for (let done = 0; done < count; done += width) {
+    const claimed = inTransaction(file, "NORMAL", () => claim(width));
+    if (claimed.length !== width) throw drifted(SELECT, claimed.length);
+    if (taskIds !== undefined) {
+      inTransaction(file, "FULL", () => {
         for (const i of claimed.keys())
           changeOne(store, STORE, taskIds[done + i] ?? "", "SUCCESS", Date.now() + DAY_MS, meta);
       });
-      inTransaction(connection, "NORMAL", () => {
-        for (const { id, fence } of claimed) changeOne(ack, ACK, id, fence + 1);
-      });
     }
-  });
-  connection.close();
-  return rate;
-}
-
-/** From before the insert in this process to after the claim in another that does nothing but look; a quantile of many, in milliseconds. */
-export async function rawIdleLatency(directory: string, samples: number, q: number): Promise<number> {
-  const { connection, message, path } = await openRaw(directory);
-  connection.exec("PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL");
-  const insert = inserter(connection, message);
-  await using poller = await startChild(fileURLToPath(import.meta.resolve("./raw-poller.ts")), {
-    BENCH_DATABASE: path,
-  });
-  const latency = await idleQuantile(samples, q, async () => {
-    const sentAt = process.hrtime.bigint();
-    insert();
-    return Number(BigInt(await poller.line()) - sentAt) / 1e6;
-  });
-  connection.close();
-  return latency;
+    inTransaction(file, "NORMAL", () => {
+      for (const { id, fence } of claimed) changeOne(ack, ACK, id, fence + 1);
+    });
+  }
 }
 
 interface Claimed {
@@ -96,7 +131,7 @@ export function claimSome(connection: Connection): (max: number) => readonly Cla
 }
 
 /** A file with Celeriac's own tables, and what Celeriac itself wrote there of one task: raw contenders write as many bytes. */
-interface RawFile {
+interface RawFile extends AsyncDisposable {
   readonly path: string;
   readonly connection: Connection;
   readonly message: MessageRow;
@@ -122,10 +157,10 @@ async function openRaw(directory: string): Promise<RawFile> {
   await worker.stop();
   await app.close();
   const { meta } = connection.prepare("SELECT meta FROM results").get() as { readonly meta: string };
-  return { path, connection, message, meta };
+  return { path, connection, message, meta, [Symbol.asyncDispose]: async () => void connection.close() };
 }
 
-function inserter(connection: Connection, { rank, head, body }: MessageRow): () => void {
+function inserter({ connection, message: { rank, head, body } }: RawFile): () => void {
   const insert = connection.prepare(INSERT);
   return () => {
     const now = Date.now();
@@ -133,7 +168,7 @@ function inserter(connection: Connection, { rank, head, body }: MessageRow): () 
   };
 }
 
-function inTransaction<T>(connection: Connection, synchronous: "FULL" | "NORMAL", work: () => T): T {
+function inTransaction<T>({ connection }: RawFile, synchronous: "FULL" | "NORMAL", work: () => T): T {
   connection.exec(`PRAGMA synchronous = ${synchronous}; BEGIN IMMEDIATE`);
   const result = work();
   connection.exec("COMMIT");
@@ -148,4 +183,10 @@ function changeOne(statement: Statement<unknown>, sql: string, ...values: readon
 /** A statement that does nothing is soon done: it would make a fine limit. */
 function drifted(sql: string, rows: number | bigint): Error {
   return new Error(`bench/raw-sqlite.ts no longer fits the schema: ${String(rows)} rows for ${sql}`);
+}
+
+/** With all of the log written back into it, in bytes. */
+function sizeOf({ connection, path }: RawFile): number {
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  return statSync(path).size;
 }

@@ -1,31 +1,43 @@
-import type { Scenario } from "./scenario.ts";
+import type { Unit } from "./scenarios.ts";
 import type { Summary } from "./stats.ts";
 
-export interface Figure {
+/** One line: a figure of a scenario, of each contender that has it. */
+export interface Line {
   readonly scenario: string;
-  readonly unit: Scenario["unit"];
-  readonly contender: string;
-  readonly summary: Summary;
-  /** Median over the limit's median; null for the limit itself. */
-  readonly ratio: number | null;
+  readonly figure: string;
+  readonly unit: Unit;
+  /** By the contender's name. */
+  readonly summaries: ReadonlyMap<string, Summary>;
 }
 
-const COLUMNS = ["scenario", "contender", "median", "min – max", "of the limit"] as const;
-
-/** A table for people. */
-export function asTable(figures: readonly Figure[]): string {
-  const rows = figures.map((figure) => [
-    figure.scenario,
-    figure.contender,
-    format(figure.summary.median, figure.unit),
-    `${format(figure.summary.min, figure.unit)} – ${format(figure.summary.max, figure.unit)}`,
-    figure.ratio === null ? "" : figure.ratio.toFixed(2),
+/** A table in Markdown: medians, the extremes in brackets, and what `ours` is to the median of each of the others. */
+export function asTable(lines: readonly Line[], ours: string, others: readonly string[]): string {
+  const head = ["scenario", "figure", ...[ours, ...others], ...others.map((name) => `to ${name}`)];
+  const rows = lines.map(({ scenario, figure, unit, summaries }) => [
+    scenario,
+    figure,
+    ...[ours, ...others].map((name) => cell(summaries.get(name), unit)),
+    ...others.map((name) => ratio(summaries.get(ours), summaries.get(name))),
   ]);
-  const widths = COLUMNS.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ");
-  return [line(COLUMNS), line(widths.map((width) => "─".repeat(width))), ...rows.map(line)].join("\n");
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((text, i) => text.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
-function format(value: number, unit: Scenario["unit"]): string {
-  return unit === "ms" ? `${value.toFixed(2)} ms` : `${Math.round(value).toLocaleString("en")}/s`;
+function cell(summary: Summary | undefined, unit: Unit): string {
+  if (summary === undefined) return "";
+  const { median, min, max, runs } = summary;
+  const range = runs.length > 1 ? ` (${format(min, unit)}–${format(max, unit)})` : "";
+  return `${format(median, unit)}${unit === "/s" ? "" : " "}${unit}${range}`;
+}
+
+function ratio(ours: Summary | undefined, other: Summary | undefined): string {
+  return ours === undefined || other === undefined ? "" : (ours.median / other.median).toFixed(2);
+}
+
+function format(value: number, unit: Unit): string {
+  return unit === "ms" || unit === "µs" || unit === "MiB"
+    ? value.toFixed(value < 10 ? 2 : 1)
+    : Math.round(value).toLocaleString("en");
 }

@@ -1,18 +1,21 @@
 export { Celeriac, type AppSurroundings } from "./app/celeriac.ts";
-export type { CeleriacConfig, ResolvedConfig } from "./app/config.ts";
+export type { BrokerTransportOptions, CeleriacConfig, PoolName, ResolvedConfig } from "./app/config.ts";
 export { ConfigError } from "./app/config-error.ts";
 export {
   AppClosedError,
   InvalidArgumentsError,
   InvalidSendOptionsError,
+  KeysUnsupportedError,
   PublishTimeoutError,
   TaskDefinitionError,
   TaskImportError,
   UnknownQueueError,
 } from "./app/errors.ts";
+export type { ConcurrencyOptions, KeyOfCall, UniqueOptions } from "./app/call-keys.ts";
+export type { PreviewedRetry, RetryRules } from "./app/retry-rules.ts";
 export type { Resource } from "./app/resource.ts";
 export type { ErrorMatcher, RetryPolicy } from "./app/retry-policy.ts";
-export { RevocationUnsupportedError } from "./app/revoke.ts";
+export type { RevokeOptions } from "./app/revoke.ts";
 export type { PublishRetryPolicy, SendOptions } from "./app/send-options.ts";
 export {
   AbandonedRunError,
@@ -28,6 +31,7 @@ export type { ArgumentSpec, TaskOptions } from "./app/task-options.ts";
 export type { Call, KeywordTask, Task } from "./app/task.ts";
 export type { Adapter } from "./adapters/adapter.ts";
 export { MissingDriverError } from "./adapters/missing-driver-error.ts";
+export type { DeadLetter, DeadLetterReason, DeliveryNote } from "./broker/broker.ts";
 export { ResultBackendUnavailableError, UnreadableResultError } from "./backend/errors.ts";
 export type { TaskMeta, TaskState } from "./backend/task-meta.ts";
 export {

@@ -8,7 +8,7 @@ import type { Logger } from "../util/logger.ts";
 export interface Adapter {
   /** For messages and logs; secrets masked. */
   readonly url: string;
-  readonly createBroker?: (context: AdapterContext) => Broker;
+  readonly createBroker?: (context: BrokerContext) => Broker;
   readonly createResultBackend?: (context: ResultBackendContext) => ResultBackend;
   readonly createKeyStore?: (context: AdapterContext) => KeyStore;
 }
@@ -16,6 +16,11 @@ export interface Adapter {
 export interface AdapterContext {
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+export interface BrokerContext extends AdapterContext {
+  /** How long a message stays with a consumer that is not heard of, in milliseconds. @default the technology's own */
+  readonly visibilityTimeoutMs?: number | undefined;
 }
 
 export interface ResultBackendContext extends AdapterContext {

@@ -9,23 +9,17 @@ export interface CallArguments {
 }
 
 /**
- * Checks a call against a task's names and schemas and gives the handler's arguments. The same check runs where the task
- * is sent and where it runs. Rejects with InvalidArgumentsError, which names the argument.
+ * Checks a call against a task's names and schemas and gives the handler's arguments; at once where there is no schema, which may need time.
+ * The same check runs where the task is sent and where it runs. Throws, or rejects with, InvalidArgumentsError, which names the argument.
  */
-export async function bindArguments(
+export function bindArguments(
   task: string,
   spec: ArgumentSpec,
   call: CallArguments,
-): Promise<readonly unknown[]> {
-  if (spec.kwargs !== undefined) {
-    return [await validate(task, spec.kwargs, namedArguments(task, spec, call), (path) => path.join("."))];
-  }
+): readonly unknown[] | Promise<readonly unknown[]> {
+  if (spec.kwargs !== undefined) return validateNamed(task, spec.kwargs, namedArguments(task, spec, call));
   const positional = positionalArguments(task, spec, call);
-  if (spec.args === undefined) return positional;
-  const names = spec.params?.map(bareName);
-  const describe = ([index, ...rest]: readonly string[]): string =>
-    [names?.[Number(index)] ?? `args[${String(index)}]`, ...rest].join(".");
-  return (await validate(task, spec.args, positional, describe)) as readonly unknown[];
+  return spec.args === undefined ? positional : validatePositional(task, spec.args, positional, spec.params);
 }
 
 /** All arguments by position, as Python binds a call: by place first, then by name. Source: `inspect.Signature.bind`. */
@@ -93,6 +87,27 @@ function refuseUnknown(task: string, names: readonly string[], params: readonly 
 
 function bareName(param: string): string {
   return param.endsWith("?") ? param.slice(0, -1) : param;
+}
+
+/** The one object that the handler gets. */
+async function validateNamed(
+  task: string,
+  schema: StandardSchemaV1,
+  named: Readonly<Record<string, unknown>>,
+): Promise<readonly unknown[]> {
+  return [await validate(task, schema, named, (path) => path.join("."))];
+}
+
+async function validatePositional(
+  task: string,
+  schema: StandardSchemaV1,
+  positional: readonly unknown[],
+  params: readonly string[] | undefined,
+): Promise<readonly unknown[]> {
+  const names = params?.map(bareName);
+  const describe = ([index, ...rest]: readonly string[]): string =>
+    [names?.[Number(index)] ?? `args[${String(index)}]`, ...rest].join(".");
+  return (await validate(task, schema, positional, describe)) as readonly unknown[];
 }
 
 async function validate(

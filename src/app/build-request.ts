@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Signature } from "../canvas/signature.ts";
 import { dictsOf } from "../canvas/signature-options.ts";
@@ -6,6 +5,7 @@ import type { Message } from "../message/message.ts";
 import { encodeTask } from "../message/protocol-v2.ts";
 import { reprArgs, reprKwargs } from "../message/python-repr.ts";
 import { NO_FOLLOW_UPS, type FollowUps, type SignatureDict, type TaskRequest } from "../message/task-request.ts";
+import { timeOrderedUuid } from "../util/time-ordered-uuid.ts";
 import type { ResolvedConfig } from "./config.ts";
 import { InvalidSendOptionsError } from "./errors.ts";
 import { checkSendOptions } from "./check-send-options.ts";
@@ -40,7 +40,7 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
   const { config, taskOptions, now } = context;
   const { parent, chain = [] } = context.family;
   checkSendOptions(task, options, now);
-  const id = options.taskId ?? randomUUID();
+  const id = options.taskId ?? timeOrderedUuid(now);
   const softMs = options.softTimeLimitMs ?? taskOptions.softTimeLimitMs ?? null;
   const hardMs = options.timeLimitMs ?? taskOptions.timeLimitMs ?? null;
   if (softMs !== null && hardMs !== null && softMs > hardMs) {

@@ -18,10 +18,12 @@ import { QueueTable } from "./queue-table.ts";
 import { TaskRegistry } from "./registry.ts";
 import { resolveConfig, type ConfigInCode, type ConfigLayers, type Resolution } from "./resolve-config.ts";
 import { CONTEXT_NAMES, type Resource } from "./resource.ts";
-import { revokeTasks } from "./revoke.ts";
+import { RetryRules } from "./retry-rules.ts";
+import { revokeTasks, type RevokeOptions } from "./revoke.ts";
 import type { SendOptions } from "./send-options.ts";
 import { currentRun } from "./task-context.ts";
 import type { Task } from "./task.ts";
+import { TimedKeys } from "./timed-keys.ts";
 import { checkTaskOptions, type ArgumentSpec, type TaskOptions } from "./task-options.ts";
 
 type CommandLine = NonNullable<ConfigLayers["commandLine"]>;
@@ -34,6 +36,8 @@ export interface AppSurroundings {
   readonly env?: Environment;
   /** @default silent */
   readonly log?: Logger;
+  /** Numbers from 0 to below 1, for the jitter of retries. @default Math.random */
+  readonly random?: () => number;
 }
 
 /**
@@ -42,17 +46,16 @@ export interface AppSurroundings {
  */
 export class Celeriac<Resources extends object = object> implements ResultSource, AsyncDisposable {
   readonly name: string;
-  readonly clock: Clock;
   readonly tasks: TaskRegistry = new TaskRegistry();
   readonly resources: ReadonlyMap<string, Resource<unknown>>;
+  readonly random: () => number;
   log: Logger;
 
   readonly #code: ConfigInCode;
-  /** Private, so that printing an app prints no secrets. */
-  readonly #env: Environment;
   readonly #resources = new Map<string, Resource<unknown>>();
-  #commandLine: CommandLine = {};
-  #parts: Parts | undefined;
+  /** Private, so that printing an app prints no secrets. */
+  readonly #home: Place;
+  #place: Place;
 
   constructor(
     { name = "celeriac", ...config }: ConfigInCode & { readonly name?: string } = {},
@@ -60,8 +63,10 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   ) {
     this.name = name;
     this.#code = config;
-    this.#env = surroundings.env ?? readEnvironment();
-    this.clock = surroundings.clock ?? systemClock;
+    const { env = readEnvironment(), clock = systemClock } = surroundings;
+    this.#home = { env, clock, commandLine: {}, parts: undefined };
+    this.#place = this.#home;
+    this.random = surroundings.random ?? Math.random;
     this.log = surroundings.log ?? silentLogger;
     this.resources = this.#resources;
   }
@@ -123,14 +128,15 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     calls: Calls,
     options: Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy"> = {},
   ): Promise<{ readonly [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never }> {
-    const { producer, eager } = this.#resolved();
+    const { producer, timedKeys, eager } = this.#resolved();
     checkRequiredEnv(this, "producer");
     const requests = await producer.prepare(calls);
-    if (this.config.taskAlwaysEager) for (const { request } of requests) await eager.run(request);
-    else await producer.publish(requests, options);
-    const results = requests.map(({ request: { id, parentId } }) => {
-      currentRun()?.children.push({ id, parentId });
-      return this.result(id, parentId);
+    const ids = this.config.taskAlwaysEager
+      ? await eager.runAll(requests)
+      : await timedKeys.publish(requests, (free) => producer.publish(free, options));
+    const results = requests.map(({ request: { id, parentId } }, index) => {
+      if (ids[index] === id) currentRun()?.children.push({ id, parentId });
+      return this.result(ids[index] ?? id, parentId);
     });
     return results as unknown as {
       [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never;
@@ -143,10 +149,10 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     return new AsyncResult<Result>(source, taskId, parentId);
   }
 
-  /** Keeps tasks from starting, wherever and whenever that would be. Rejects with RevocationUnsupportedError. */
-  async revoke(taskIds: readonly string[]): Promise<void> {
+  /** Keeps tasks from starting, wherever and whenever that would be, and ends their runs if asked to. Rejects with KeysUnsupportedError. */
+  async revoke(taskIds: readonly string[], options: RevokeOptions = {}): Promise<void> {
     const [keys, backend] = [await this.keys(), await this.optionalResultBackend()];
-    await revokeTasks(taskIds, { keys, backend, now: this.clock.now() });
+    await revokeTasks(taskIds, options, { keys, backend, now: this.clock.now() });
   }
 
   // ── Configuration ──
@@ -163,13 +169,43 @@ export class Celeriac<Resources extends object = object> implements ResultSource
 
   /** Sets what the command line says; it beats the environment and the code. Only before first use. */
   configureFromCommandLine(config: CommandLine): void {
-    if (this.#parts !== undefined)
+    if (this.#place.parts !== undefined)
       throw new TaskDefinitionError(`The app "${this.name}" is in use already and cannot be configured.`);
-    this.#commandLine = { ...this.#commandLine, ...config };
+    this.#place.commandLine = { ...this.#place.commandLine, ...config };
+  }
+
+  /**
+   * Takes the app elsewhere until what is returned is disposed: to another clock and environment, configuration that beats all other, and
+   * connections of their own, which disposing closes. Tasks and resources come along. For tests of an app that is a module's constant.
+   * Throws TaskDefinitionError when it is elsewhere already.
+   */
+  relocate(config: CommandLine, { clock, env }: Required<Pick<AppSurroundings, "clock" | "env">>): AsyncDisposable {
+    if (this.#place !== this.#home)
+      throw new TaskDefinitionError(`The app "${this.name}" is elsewhere already; bring it back first.`);
+    const elsewhere: Place = { clock, env, commandLine: config, parts: undefined };
+    this.#place = elsewhere;
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await elsewhere.parts?.connections[Symbol.asyncDispose]();
+        if (this.#place === elsewhere) this.#place = this.#home;
+      },
+    };
+  }
+
+  /** How the retries of a task take effect, to be previewed; without a name, those of a task that says nothing of them. Throws TaskDefinitionError. */
+  retryRules(task?: string): RetryRules {
+    const definition = task === undefined ? undefined : this.tasks.get(task);
+    if (task !== undefined && definition === undefined)
+      throw new TaskDefinitionError(`The app "${this.name}" has no task "${task}".`);
+    return new RetryRules(definition?.options ?? {}, this.config, this.random);
+  }
+
+  get clock(): Clock {
+    return this.#place.clock;
   }
 
   get env(): Environment {
-    return this.#env;
+    return this.#place.env;
   }
 
   // ── Parts ──
@@ -206,7 +242,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
 
   /** Closes every connection. Calling it again is fine. */
   async close(): Promise<void> {
-    await this.#parts?.connections[Symbol.asyncDispose]();
+    await this.#place.parts?.connections[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -214,19 +250,21 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   }
 
   #resolved(): Parts {
-    this.#parts ??= this.#resolve();
-    return this.#parts;
+    this.#place.parts ??= this.#resolve();
+    return this.#place.parts;
   }
 
   #resolve(): Parts {
-    const resolution = resolveConfig({ code: this.#code, environment: this.#env, commandLine: this.#commandLine });
+    const { env, commandLine } = this.#place;
+    const resolution = resolveConfig({ code: this.#code, environment: env, commandLine });
     const { config } = resolution;
-    const { clock, tasks } = this;
+    const { clock, tasks, resources, log, random } = this;
     const queues = new QueueTable(config);
-    const connections = new Connections({ appName: this.name, config, clock, log: this.log });
+    const connections = new Connections({ appName: this.name, config, clock, log });
     const producer = new Producer({ config, clock, connections, queues, tasks });
-    const eager = new EagerRuns({ config, tasks, resources: this.resources, log: this.log, clock, producer });
-    return { resolution, queues, connections, producer, eager };
+    const eager = new EagerRuns({ config, tasks, resources, log, random, clock, producer });
+    const timedKeys = new TimedKeys({ tasks, keys: () => connections.keys() });
+    return { resolution, queues, connections, producer, timedKeys, eager };
   }
 
   #define(definition: TaskDefinition): Task<readonly unknown[], readonly string[], unknown> {
@@ -247,10 +285,20 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   }
 }
 
+/** Where an app is, and what it has opened there. */
+interface Place {
+  readonly clock: Clock;
+  readonly env: Environment;
+  commandLine: CommandLine;
+  /** Made at first use. */
+  parts: Parts | undefined;
+}
+
 interface Parts {
   readonly resolution: Resolution;
   readonly queues: QueueTable;
   readonly connections: Connections;
   readonly producer: Producer;
+  readonly timedKeys: TimedKeys;
   readonly eager: EagerRuns;
 }

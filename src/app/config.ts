@@ -2,6 +2,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { Compression } from "../message/compression.ts";
 import type { ExchangeType } from "../routing/topology.ts";
 import type { TaskRoutes } from "../routing/task-router.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
 import type { PublishRetryPolicy } from "./send-options.ts";
 
 /**
@@ -16,6 +17,9 @@ export interface CeleriacConfig {
   readonly broker?: string | Adapter;
   /** Where results are kept. Environment: `CELERY_RESULT_BACKEND`, `CELERY_RESULT_BACKEND_URL`. @default none: no results */
   readonly resultBackend?: string | Adapter;
+
+  /** How the broker is spoken to. */
+  readonly brokerTransportOptions?: BrokerTransportOptions;
 
   /** The queue of tasks that no route sends elsewhere. @default "celery" */
   readonly taskDefaultQueue?: string;
@@ -56,6 +60,12 @@ export interface CeleriacConfig {
   readonly taskDefaultRetryDelay?: number | string;
   /** Most retries of one call, null for no limit; `max_retries` of Celery's tasks. @default 3 */
   readonly taskMaxRetries?: number | null;
+  /** When and how soon tasks are retried that say nothing of it themselves, key by key. In the code only. @default no rule */
+  readonly taskRetryPolicy?: RetryPolicy;
+  /** Whether messages are acknowledged when their run is over, and not before it begins. Celery's default is false. @default true */
+  readonly taskAcksLate?: boolean;
+  /** Whether they are acknowledged also when the run failed or was too long; otherwise they are dead-lettered. @default true */
+  readonly taskAcksOnFailureOrTimeout?: boolean;
 
   /** Whether calls run here and now instead of being sent: for tests. @default false */
   readonly taskAlwaysEager?: boolean;
@@ -69,10 +79,16 @@ export interface CeleriacConfig {
   /** The pace of those tries. */
   readonly taskPublishRetryPolicy?: PublishRetryConfig;
 
-  /** How many tasks a worker runs at once. @default 10 */
-  readonly workerConcurrency?: number;
   /** Where a worker runs tasks. @default "inline": in its own event loop */
   readonly workerPool?: PoolName;
+  /** How many tasks a worker runs at once. @default 10 inline, one for each processor in threads and processes */
+  readonly workerConcurrency?: number;
+  /** A thread or process is replaced after so many tasks; an inline worker stops. @default never */
+  readonly workerMaxTasksPerChild?: number;
+  /** A thread or process is replaced once it has so much memory after a task, in KiB; an inline worker stops. Text may have a unit: "200MB". @default never */
+  readonly workerMaxMemoryPerChild?: number | string;
+  /** A message that was handed out so often without an answer is dead-lettered; null for no limit. @default 3 */
+  readonly workerMaxDeliveries?: number | null;
   /** What a worker logs, this and what is graver; Celery's `WARNING` and `CRITICAL` are understood. Environment also: `CELERY_WORKER_LOGLEVEL`. @default "info" */
   readonly workerLogLevel?: LogLevel;
   /** How long running tasks may finish once a worker is told to stop, in milliseconds. @default 30_000 */
@@ -80,6 +96,8 @@ export interface CeleriacConfig {
 
   /** Globs of task modules, relative to the working directory, that a worker imports when it starts. @default none */
   readonly include?: readonly string[];
+  /** Ids of hazards that are taken on knowingly: they neither warn nor refuse. @default none */
+  readonly acceptHazards?: readonly string[];
   /** Environment variables that must be set where an app takes that role; those that are missing are named all at once. @default none */
   readonly requiredEnv?: Readonly<Partial<Record<Role, readonly string[]>>>;
 }
@@ -104,6 +122,15 @@ export interface QueueBinding {
   readonly routingKey: string;
 }
 
+/** Celery: `broker_transport_options`. */
+export interface BrokerTransportOptions {
+  /**
+   * How long a message that was handed out stays with a worker that is not heard of, in seconds. A living worker renews it for as long as the
+   * task runs. @default 20
+   */
+  readonly visibilityTimeout?: number | string;
+}
+
 /** Celery: `task_publish_retry_policy`. Durations in seconds; once resolved, and in a call's own options, in milliseconds. */
 export interface PublishRetryConfig {
   /** Tries after the first; null for as many as the send's deadline allows. @default 3 */
@@ -118,7 +145,7 @@ export interface PublishRetryConfig {
 
 export type ContentName = "json";
 export type CompressionName = "none" | Compression;
-export type PoolName = "inline";
+export type PoolName = "inline" | "threads" | "processes";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 /** What an app can be to its broker: it runs tasks, or sends them. */
 export type Role = "worker" | "producer";
@@ -127,6 +154,7 @@ export type Role = "worker" | "producer";
 export interface ResolvedConfig {
   readonly broker: string | Adapter;
   readonly resultBackend: string | Adapter | undefined;
+  readonly brokerTransportOptions: { readonly visibilityTimeout: number | undefined };
   readonly taskDefaultQueue: string;
   readonly taskDefaultExchange: string;
   readonly taskDefaultExchangeType: ExchangeType;
@@ -145,16 +173,24 @@ export interface ResolvedConfig {
   readonly taskSoftTimeLimit: number | undefined;
   readonly taskDefaultRetryDelay: number;
   readonly taskMaxRetries: number | null;
+  readonly taskRetryPolicy: RetryPolicy;
+  readonly taskAcksLate: boolean;
+  readonly taskAcksOnFailureOrTimeout: boolean;
   readonly taskAlwaysEager: boolean;
   readonly taskEagerPropagates: boolean;
   readonly taskPublishTimeoutMs: number;
   readonly taskPublishRetry: boolean;
   readonly taskPublishRetryPolicy: Required<PublishRetryPolicy>;
-  readonly workerConcurrency: number;
   readonly workerPool: PoolName;
+  readonly workerConcurrency: number;
+  readonly workerMaxTasksPerChild: number | undefined;
+  /** In KiB. */
+  readonly workerMaxMemoryPerChild: number | undefined;
+  readonly workerMaxDeliveries: number | null;
   readonly workerLogLevel: LogLevel;
   readonly workerShutdownGraceMs: number;
   readonly include: readonly string[];
+  readonly acceptHazards: readonly string[];
   readonly requiredEnv: Readonly<Record<Role, readonly string[]>>;
 }
 

@@ -1,4 +1,5 @@
 import type { Adapter, ResultBackendContext } from "../adapters/adapter.ts";
+import type { SqliteOptions } from "../adapters/sqlite/index.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
 import { maskUrl } from "../util/mask-url.ts";
 import { ConfigError } from "./config-error.ts";
@@ -6,7 +7,7 @@ import { ConfigError } from "./config-error.ts";
 /** Scheme → the adapter behind it, loaded on use. The only place that names adapters. */
 const ADAPTERS: Readonly<Record<string, (url: string) => Promise<Adapter>>> = {
   memory: async () => (await import("../adapters/memory/index.ts")).memory(),
-  sqlite: async (url) => (await import("../adapters/sqlite/index.ts")).sqlite({ path: sqlitePath(url) }),
+  sqlite: async (url) => (await import("../adapters/sqlite/index.ts")).sqlite(sqliteOptions(url)),
 };
 
 /** The adapter that a URL names, or the one given. `option` names the setting in errors. Rejects with ConfigError. */
@@ -19,13 +20,21 @@ export async function connectAdapter(option: string, target: string | Adapter): 
   throw new ConfigError(`${option} is "${maskUrl(target)}", whose scheme is not known. Known: ${known.join(", ")}.`);
 }
 
-/** `sqlite:PATH`, the path taken as it stands. */
-function sqlitePath(url: string): string {
-  const path = url.slice("sqlite:".length);
-  if (path !== "" && !path.startsWith("//")) return path;
-  throw new ConfigError(
-    `"${url}" names no file. Write sqlite:PATH, for example sqlite:celeriac.db or sqlite:/var/lib/app/celeriac.db.`,
-  );
+/** `sqlite:PATH` or `sqlite:PATH?synchronous=normal`, the path taken as it stands. */
+function sqliteOptions(url: string): SqliteOptions {
+  const [path = "", query] = url.slice("sqlite:".length).split("?");
+  if (path === "" || path.startsWith("//")) {
+    throw new ConfigError(
+      `"${url}" names no file. Write sqlite:PATH, for example sqlite:celeriac.db or sqlite:/var/lib/app/celeriac.db.`,
+    );
+  }
+  return { path, ...(query === undefined ? {} : { synchronous: synchronousOf(url, query) }) };
+}
+
+function synchronousOf(url: string, query: string): "full" | "normal" {
+  const [, value] = /^synchronous=(full|normal)$/.exec(query) ?? [];
+  if (value === "full" || value === "normal") return value;
+  throw new ConfigError(`"${url}" has an unknown option "${query}". Known: synchronous=full, synchronous=normal.`);
 }
 
 /** Results that live only in this process: eager mode's. */

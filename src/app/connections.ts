@@ -96,11 +96,13 @@ export class Connections implements AsyncDisposable {
   }
 
   async #openBroker(): Promise<Broker> {
-    const { clock, log } = this.#options;
+    const { clock, log, config } = this.#options;
     const adapter = await this.#brokerAdapter.get();
     if (adapter.createBroker === undefined)
       throw new ConfigError(`broker is ${adapter.url}, which keeps results but no messages.`);
-    const broker = adapter.createBroker({ clock, log });
+    const { visibilityTimeout } = config.brokerTransportOptions;
+    const visibilityTimeoutMs = visibilityTimeout === undefined ? undefined : visibilityTimeout * 1000;
+    const broker = adapter.createBroker({ clock, log, visibilityTimeoutMs });
     return this.#openOrDispose(broker, () => broker.connect());
   }
 

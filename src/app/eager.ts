@@ -3,8 +3,8 @@ import type { ResultBackend } from "../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, resultTuple, type TaskMeta } from "../backend/task-meta.ts";
 import { decodeTask } from "../message/decode-task.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import type { RunHooks } from "../pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
+import type { RunHooks } from "../pool/run-hooks.ts";
 import { AsyncResult, type ResultSource } from "../result/async-result.ts";
 import { ResultWatcher } from "../result/result-watcher.ts";
 import type { Clock } from "../util/clock.ts";
@@ -36,6 +36,12 @@ export class EagerRuns implements ResultSource {
       openMemoryBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 }),
     );
     this.#watcher = new OnceOpen(async () => new ResultWatcher(await this.resultBackend()));
+  }
+
+  /** One after the other; gives their ids. No call is a duplicate: all that came before have ended. */
+  async runAll(requests: readonly RoutedRequest[]): Promise<readonly string[]> {
+    for (const { request } of requests) await this.run(request);
+    return requests.map(({ request }) => request.id);
   }
 
   /** Runs a request, its retries without their delays, and its follow-ups. Rejects with TaskFailedError under `taskEagerPropagates`. */
@@ -100,7 +106,7 @@ const HOOKS: RunHooks = {
 function asReceived(request: TaskRequest, { config, clock }: EagerOptions): PoolJob {
   const message = messageOf(request, config, clock.now());
   const delivery = { queue: "", priority: request.priority, redelivered: false, deliveries: 1, fence: 1 };
-  return { request: decodeTask(message, { accept: config.acceptContent }), delivery };
+  return { message, request: decodeTask(message, { accept: config.acceptContent }), delivery };
 }
 
 function metaOf(

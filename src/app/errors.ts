@@ -63,3 +63,12 @@ export class AppClosedError extends CeleriacError {
     super(`The app "${app}" is closed and can no longer send or receive.`);
   }
 }
+
+/** Neither the broker nor the result backend can keep what the whole fleet must know: revocations, keys that are held for a time. */
+export class KeysUnsupportedError extends CeleriacError {
+  readonly code = "CELERIAC_KEYS_UNSUPPORTED";
+  /** `what` cannot be done, as the beginning of a sentence. */
+  constructor(what: string) {
+    super(`${what}: neither the broker nor the result backend keeps fleet-wide keys.`);
+  }
+}

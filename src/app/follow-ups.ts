@@ -17,7 +17,6 @@ export async function followUpsOfSuccess(
   producer: Producer,
 ): Promise<readonly RoutedRequest[]> {
   const { callbacks, chain } = request.followUps;
-  if (callbacks.length === 0 && chain.length === 0) return [];
   const result = decodeJson(value.text);
   const parent = { id: request.id, rootId: request.rootId };
   const calls = callbacks.map((dict) => Signature.fromDict(dict).withFirst(result));

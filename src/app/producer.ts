@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
-import type { Publication } from "../broker/broker.ts";
+import type { Publication, UniqueKey } from "../broker/broker.ts";
 import { BrokerUnavailableError, UnroutableError } from "../broker/errors.ts";
 import type { Signature } from "../canvas/signature.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Clock } from "../util/clock.ts";
-import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
+import { within } from "../util/within.ts";
+import { uniqueKeyOf } from "./call-keys.ts";
 import type { ResolvedConfig } from "./config.ts";
 import type { Connections } from "./connections.ts";
 import { bindArguments } from "./bind-arguments.ts";
@@ -53,25 +54,19 @@ export class Producer {
     return Promise.all(calls.map((call) => this.#prepareOne(call, family)));
   }
 
-  /** Publishes requests in one round trip. Resolves once the broker has them all; rejects within the deadline whatever the broker does. */
-  async publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<void> {
+  /**
+   * Publishes requests in one round trip. Resolves once the broker has them all, with the ids of their calls: one that another with the same
+   * unique key has forestalled is not sent, and its id is that one's. Rejects within the deadline whatever the broker does.
+   */
+  async publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<readonly string[]> {
     const { config, clock } = this.#options;
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
     const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
-    const deadline = new AbortController();
-    const signal = options.signal === undefined ? deadline.signal : AbortSignal.any([options.signal, deadline.signal]);
-    const over = clock.sleep(timeoutMs, { signal: deadline.signal }).then(
-      () => {
-        throw new PublishTimeoutError(nameOf(requests), timeoutMs);
-      },
-      () => undefined, // published in time
+    const error = (): Error => new PublishTimeoutError(nameOf(requests), timeoutMs);
+    const holders = await within({ clock, ms: timeoutMs, error, signal: options.signal }, (signal) =>
+      this.#publishWithRetries(publications, options, signal),
     );
-    const cancelled = rejectionOf(options.signal, deadline.signal);
-    try {
-      await Promise.race([this.#publishWithRetries(publications, options, signal), over, cancelled]);
-    } finally {
-      deadline.abort(NO_LONGER_NEEDED);
-    }
+    return requests.map(({ request }, index) => holders[index] ?? request.id);
   }
 
   /**
@@ -79,17 +74,30 @@ export class Producer {
    * Rejects with BrokerUnavailableError when it may be tried again.
    */
   async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
-    await this.#publishOnce(
-      requests.map(({ request, route }) => this.#publication(request, route)),
-      signal,
-    );
+    const publications = requests.map(({ request, route }) => this.#publication(request, route));
+    const holders = await this.#publishOnce(publications, signal);
+    // The key of a retry may be another's by now, as after a replay; it has to come all the same.
+    const forestalled = publications.filter((_, index) => isRetry(requests[index]) && holders[index] !== undefined);
+    if (forestalled.length === 0) return;
+    const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
+    await this.#publishOnce(keyless, signal);
   }
 
   #publication(request: TaskRequest, route: Route): Publication {
     const { config, clock } = this.#options;
     const now = clock.now();
     const delayMs = request.eta === null ? 0 : Math.max(0, request.eta.getTime() - now);
-    return { message: messageOf(request, config, now), route, delayMs };
+    const unique = this.#uniqueKeyOf(request);
+    return { message: messageOf(request, config, now), route, delayMs, ...(unique === undefined ? {} : { unique }) };
+  }
+
+  /** A key that is held until the start is not taken again for a retry. One that is held for a time is no affair of the message: see `TimedKeys`. */
+  #uniqueKeyOf(request: TaskRequest): UniqueKey | undefined {
+    const unique = this.#options.tasks.get(request.task)?.options.unique;
+    if (unique === undefined) return undefined;
+    const { until = "end", onDuplicate = "keep-first" } = unique;
+    if (typeof until === "object" || (until === "start" && request.retries > 0)) return undefined;
+    return { key: uniqueKeyOf(request, unique), until, onDuplicate };
   }
 
   async #prepareOne(call: Signature, family: Family): Promise<RoutedRequest> {
@@ -120,14 +128,13 @@ export class Producer {
     publications: readonly Publication[],
     options: SendOptions,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<readonly (string | undefined)[]> {
     const { config, clock } = this.#options;
     const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
     const mayRetry = options.publishRetry ?? config.taskPublishRetry;
     for (let tries = 0; ; tries += 1) {
       try {
-        await this.#publishOnce(publications, signal);
-        return;
+        return await this.#publishOnce(publications, signal);
       } catch (error) {
         if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= policy.maxRetries) throw error;
         await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), {
@@ -137,7 +144,10 @@ export class Producer {
     }
   }
 
-  async #publishOnce(publications: readonly Publication[], signal: AbortSignal): Promise<void> {
+  async #publishOnce(
+    publications: readonly Publication[],
+    signal: AbortSignal,
+  ): Promise<readonly (string | undefined)[]> {
     const { connections, queues } = this.#options;
     const broker = await connections.broker();
     if (this.#declared.size < queues.size) {
@@ -146,12 +156,12 @@ export class Producer {
       for (const name of missing) this.#declared.add(name);
     }
     try {
-      await broker.publish(publications, { signal });
+      return await broker.publish(publications, { signal });
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;
       // A queue that was removed or has expired since it was declared is made again.
       await broker.declare(queues.topologyOf(queues.names()), { signal });
-      await broker.publish(publications, { signal });
+      return broker.publish(publications, { signal });
     }
   }
 }
@@ -170,15 +180,12 @@ function routeSaid(task: TaskOptions, call: SendOptions): TaskRoute {
   };
 }
 
+function isRetry(routed: RoutedRequest | undefined): boolean {
+  return routed !== undefined && routed.request.retries > 0;
+}
+
 function nameOf(requests: readonly RoutedRequest[]): string {
   const [first] = requests;
   if (requests.length === 1 && first !== undefined) return `${first.request.task}[${first.request.id}]`;
   return `a batch of ${String(requests.length)} calls`;
-}
-
-function rejectionOf(signal: AbortSignal | undefined, until: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal?.aborted === true) reject(signal.reason as Error);
-    signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true, signal: until });
-  });
 }

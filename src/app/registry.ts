@@ -18,6 +18,10 @@ export class TaskRegistry {
     return this.#definitions.get(name);
   }
 
+  all(): readonly TaskDefinition[] {
+    return [...this.#definitions.values()];
+  }
+
   /** Names of the tasks that can run here, sorted. */
   runnable(): readonly string[] {
     const names: string[] = [];

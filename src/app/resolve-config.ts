@@ -1,9 +1,10 @@
+import { availableParallelism } from "node:os";
 import { CeleriacError, toError } from "../util/errors.ts";
 import { maskSecrets } from "../util/mask-url.ts";
 import { ConfigError } from "./config-error.ts";
 import { INSTEAD, lackingSetting, snakeCase, spellingsOf } from "./celery-settings.ts";
 import type { CelerySettings } from "./celery-settings.ts";
-import type { CeleriacConfig, ResolvedConfig } from "./config.ts";
+import type { CeleriacConfig, PoolName, ResolvedConfig } from "./config.ts";
 import { isUnset, refuseMisspelt } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import { deepFreeze } from "./deep-freeze.ts";
@@ -62,6 +63,8 @@ export function resolveConfig(layers: ConfigLayers = {}): Resolution {
   }
   return { config: complete(values as SettingValues, sources), sources };
 }
+
+const INLINE_CONCURRENCY = 10;
 
 const KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
@@ -182,6 +185,11 @@ function showGiven(given: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
+/** Inline tasks share one processor, and mostly wait. */
+function defaultConcurrency(pool: PoolName): number {
+  return pool === "inline" ? INLINE_CONCURRENCY : availableParallelism();
+}
+
 /** Fills in what follows from other options. */
 function complete(values: SettingValues, sources: Resolution["sources"]): ResolvedConfig {
   const { taskSoftTimeLimit, taskTimeLimit, taskDefaultQueue } = values;
@@ -198,6 +206,7 @@ function complete(values: SettingValues, sources: Resolution["sources"]): Resolv
       ...data,
       taskDefaultExchange: exchange,
       taskDefaultRoutingKey: routingKey,
+      workerConcurrency: values.workerConcurrency ?? defaultConcurrency(values.workerPool),
       taskQueues: values.taskQueues.map((queue) => completeQueue(queue, defaults)),
     }),
     broker,

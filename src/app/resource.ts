@@ -43,9 +43,8 @@ export async function withResources<T>(
   resources: ReadonlyMap<string, Resource<unknown>>,
   context: TaskContext,
   body: () => Promise<T>,
-  mayCommit: () => void,
+  mayCommit: () => Promise<void>,
 ): Promise<T> {
-  if (resources.size === 0) return body();
   let committed = 0;
   const held: Held[] = [];
   try {
@@ -55,7 +54,7 @@ export async function withResources<T>(
       Object.defineProperty(context, name, { value, enumerable: true });
     }
     const result = await body();
-    mayCommit();
+    await mayCommit();
     for (const { resource, value } of held) {
       await resource.commit?.(value);
       committed += 1;

@@ -1,4 +1,4 @@
-import { exponentialBackoff } from "../util/backoff.ts";
+import { keysOf, unknownKey } from "./known-keys.ts";
 
 /** A class whose instances are meant, or a test. */
 export type ErrorMatcher = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean);
@@ -19,24 +19,47 @@ export interface RetryPolicy {
   readonly retryBackoffMaxMs?: number;
   /** Whether a backoff delay is drawn from 0 to itself, so that failures do not come back all at once. @default true */
   readonly retryJitter?: boolean;
+  /** The delay that an error itself asks for, such as an HTTP `Retry-After`, in milliseconds; undefined for the policy's own. @default none */
+  readonly retryDelayFrom?: (error: unknown, retries: number) => number | undefined;
 }
 
-const DEFAULT_BACKOFF_MAX_MS = 600_000;
+const RETRY_POLICY = keysOf<RetryPolicy>({
+  maxRetries: true,
+  autoretryFor: true,
+  dontAutoretryFor: true,
+  retryDelayMs: true,
+  retryBackoffMs: true,
+  retryBackoffMaxMs: true,
+  retryJitter: true,
+  retryDelayFrom: true,
+});
 
-/** Whether an error that the task threw is retried by rule. */
-export function isAutoretried(policy: RetryPolicy, error: unknown): boolean {
+const DURATIONS = ["retryDelayMs", "retryBackoffMs", "retryBackoffMaxMs"] as const;
+
+/** What is wrong with a policy, as a sentence; undefined when it is fine. For what the compiler cannot check. */
+export function faultOfRetryPolicy(policy: RetryPolicy): string | undefined {
+  for (const name of DURATIONS) {
+    const value: unknown = policy[name];
+    if (value !== undefined && !(typeof value === "number" && value >= 0))
+      return `${name} must be a number of milliseconds.`;
+  }
+  const maxRetries: unknown = policy.maxRetries;
+  if (maxRetries !== undefined && maxRetries !== null && !(Number.isInteger(maxRetries) && Number(maxRetries) >= 0)) {
+    return "maxRetries must be a whole number of at least 0, or null for no limit.";
+  }
+  return undefined;
+}
+
+/** As `faultOfRetryPolicy`, for a policy that stands alone: it may have no other keys. */
+export function faultOfLoneRetryPolicy(policy: object): string | undefined {
+  const unknown = unknownKey(policy, RETRY_POLICY);
+  return unknown === undefined ? faultOfRetryPolicy(policy) : `unknown key ${unknown}`;
+}
+
+/** Whether a policy retries an error without the task saying so. Throws what a test of the policy throws. */
+export function isAutoretried({ autoretryFor = [], dontAutoretryFor = [] }: RetryPolicy, error: unknown): boolean {
   const matches = (matcher: ErrorMatcher): boolean => matchesError(matcher, error);
-  return (policy.autoretryFor ?? []).some(matches) && !(policy.dontAutoretryFor ?? []).some(matches);
-}
-
-/** Milliseconds until retry number `retries` + 1. */
-export function retryDelayMs(policy: RetryPolicy, retries: number, defaultDelayMs: number): number {
-  if (policy.retryBackoffMs === undefined) return policy.retryDelayMs ?? defaultDelayMs;
-  return exponentialBackoff(retries, {
-    baseMs: policy.retryBackoffMs,
-    maxMs: policy.retryBackoffMaxMs ?? DEFAULT_BACKOFF_MAX_MS,
-    jitter: policy.retryJitter ?? true,
-  });
+  return autoretryFor.some(matches) && !dontAutoretryFor.some(matches);
 }
 
 function matchesError(matcher: ErrorMatcher, error: unknown): boolean {

@@ -1,6 +1,8 @@
 import { reprArgs, reprKwargs } from "../message/python-repr.ts";
 import type { TaskRequest } from "../message/task-request.ts";
+import { describeFailure } from "../backend/failure.ts";
 import type { PoolOutcome } from "../pool/pool.ts";
+import { withRetryNote } from "./retry-history.ts";
 
 /**
  * The next run of a task: the same id and family, one retry more, due after the delay.
@@ -8,7 +10,7 @@ import type { PoolOutcome } from "../pool/pool.ts";
  */
 export function retryRequest(
   request: TaskRequest,
-  { delayMs, changes }: Extract<PoolOutcome, { kind: "retry" }>,
+  { delayMs, changes, failure }: Extract<PoolOutcome, { kind: "retry" }>,
   now: number,
 ): TaskRequest {
   const { args = request.args, kwargs = request.kwargs, priority = request.priority } = changes;
@@ -18,6 +20,7 @@ export function retryRequest(
     kwargs,
     argsRepr: args === request.args ? request.argsRepr : reprArgs(args),
     kwargsRepr: kwargs === request.kwargs ? request.kwargsRepr : reprKwargs(kwargs),
+    headers: withRetryNote(request.headers, { at: new Date(now), code: "retry", detail: describeFailure(failure) }),
     priority,
     parentId: request.id,
     retries: request.retries + 1,

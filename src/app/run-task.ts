@@ -1,15 +1,14 @@
 import { failureOf } from "../backend/failure.ts";
-import type { RunHooks } from "../pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
+import type { RunHooks } from "../pool/run-hooks.ts";
 import { EncodedJson, encodeJson } from "../message/json.ts";
-import { toError } from "../util/errors.ts";
 import { withFields, type Logger } from "../util/logger.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import type { ResolvedConfig } from "./config.ts";
-import type { TaskBody, TaskDefinition } from "./define-task.ts";
+import type { TaskDefinition } from "./define-task.ts";
 import { InvalidArgumentsError } from "./errors.ts";
 import { withResources, type Resource } from "./resource.ts";
-import { isAutoretried, retryDelayMs } from "./retry-policy.ts";
+import { RetryRules } from "./retry-rules.ts";
 import { AbandonedRunError, Ignore, MaxRetriesExceededError, Reject, Retry } from "./steering.ts";
 import { withinRun, type TaskContext } from "./task-context.ts";
 
@@ -18,9 +17,11 @@ export interface TaskRunnerOptions {
   readonly tasks: { get(name: string): TaskDefinition | undefined };
   readonly resources: ReadonlyMap<string, Resource<unknown>>;
   readonly log: Logger;
+  /** From 0 to below 1: where the jitter of retries comes from. @default Math.random */
+  readonly random?: (() => number) | undefined;
 }
 
-/** Runs the body of one task where it stands, and says how it ended. */
+/** Runs the body of one task where it stands, and says how it ended. Every task pays for every promise here, so there are few. */
 export async function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions): Promise<PoolOutcome> {
   const { request } = job;
   const definition = options.tasks.get(request.task);
@@ -28,36 +29,39 @@ export async function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOp
   const { body } = definition;
   const context = new RunContext(job, run, options.log);
   const children: SentChild[] = [];
-  const refuse = (): never => {
-    throw new AbandonedRunError(request.task, request.id);
-  };
   const runBody = async (): Promise<EncodedJson> => {
-    if (run.isGivenUp) refuse();
-    return new EncodedJson(encodeJson(await callHandler(definition, body, context), "result"));
+    if (run.isGivenUp) throw new AbandonedRunError(request.task, request.id);
+    const pending = argumentsOf(definition, context);
+    const args = pending instanceof Promise ? await pending : pending;
+    const handler = body.handler as (...args: readonly unknown[]) => unknown;
+    return new EncodedJson(encodeJson(await (body.bind ? handler(context, ...args) : handler(...args)), "result"));
   };
-  const mayCommit = (): void => {
-    if (!run.beginCommit()) refuse();
+  // A task that is not bound cannot see resources, and so is not given any.
+  const needsResources = body.bind && options.resources.size > 0;
+  const mayCommit = async (): Promise<void> => {
+    if (!(await run.beginCommit())) throw new AbandonedRunError(request.task, request.id);
   };
+  const runWhole = needsResources ? () => withResources(options.resources, context, runBody, mayCommit) : runBody;
   try {
-    const value = await withinRun({ context, children }, () =>
-      withResources(body.bind ? options.resources : NONE, context, runBody, mayCommit),
-    );
-    return { kind: "returned", value, children };
+    return { kind: "returned", value: await withinRun({ context, children }, runWhole), children };
   } catch (error) {
     return outcomeOf(error, job, definition, children, options);
   }
 }
 
-/** A task that is not bound cannot see resources, and so is not given any. */
-const NONE: ReadonlyMap<string, Resource<unknown>> = new Map();
-
-async function callHandler(definition: TaskDefinition, body: TaskBody, context: TaskContext): Promise<unknown> {
-  const bound = await bindArguments(definition.name, definition.options, context.request).catch(asTypeError);
-  const handler = body.handler as (...args: readonly unknown[]) => unknown;
-  return body.bind ? handler(context, ...bound) : handler(...bound);
+/** A call that does not fit its function is a TypeError to callers in Python, and so it is here. */
+function argumentsOf(
+  { name, options }: TaskDefinition,
+  { request }: TaskContext,
+): readonly unknown[] | Promise<readonly unknown[]> {
+  try {
+    const bound = bindArguments(name, options, request);
+    return bound instanceof Promise ? bound.catch(asTypeError) : bound;
+  } catch (error) {
+    return asTypeError(error);
+  }
 }
 
-/** A call that does not fit its function is a TypeError to callers in Python, and so it is here. */
 function asTypeError(error: unknown): never {
   throw error instanceof InvalidArgumentsError ? new TypeError(error.message, { cause: error }) : error;
 }
@@ -68,39 +72,28 @@ function outcomeOf(
   { request }: PoolJob,
   definition: TaskDefinition,
   children: readonly SentChild[],
-  { config, log }: TaskRunnerOptions,
+  { config, log, random = Math.random }: TaskRunnerOptions,
 ): PoolOutcome {
   if (error instanceof Ignore) return { kind: "ignored" };
   if (error instanceof Reject) {
     return { kind: "rejected", requeue: error.requeue, reason: { code: "rejected", detail: error.reason } };
   }
-  const policy = definition.options;
-  const wish = error instanceof Retry ? error.options : isRetriedByRule(policy, error, log) ? { error } : undefined;
+  const rules = new RetryRules(definition.options, config, random);
+  const wish = error instanceof Retry ? error.options : rules.appliesTo(error, log) ? { error } : undefined;
   if (wish === undefined) return { kind: "threw", failure: failureOf(error), children };
 
-  const ownLimit = policy.maxRetries === undefined ? config.taskMaxRetries : policy.maxRetries;
-  const maxRetries = wish.maxRetries === undefined ? ownLimit : wish.maxRetries;
+  const maxRetries = wish.maxRetries === undefined ? rules.maxRetries : wish.maxRetries;
   if (maxRetries !== null && request.retries >= maxRetries) {
     const last = wish.error ?? new MaxRetriesExceededError(request.task, request.id, request.retries);
     return { kind: "threw", failure: failureOf(last), children };
   }
-  const { delayMs, maxRetries: _limit, error: cause, ...changes } = wish;
+  const { delayMs, maxRetries: _limit, error: cause = error, ...changes } = wish;
   return {
     kind: "retry",
-    failure: failureOf(cause ?? error),
-    delayMs: delayMs ?? retryDelayMs(policy, request.retries, config.taskDefaultRetryDelay * 1000),
+    failure: failureOf(cause),
+    delayMs: delayMs ?? rules.delayMs(cause, request.retries, log),
     changes,
   };
-}
-
-/** A matcher that throws matches nothing: the task's own error must not be lost to it. */
-function isRetriedByRule(policy: TaskDefinition["options"], error: unknown, log: Logger): boolean {
-  try {
-    return isAutoretried(policy, error);
-  } catch (fault) {
-    log.error("a test in autoretryFor threw, so the error is not retried", { error: toError(fault).message });
-    return false;
-  }
 }
 
 /** The context of one run; made for every task, so what is rarely used is made when asked for. */

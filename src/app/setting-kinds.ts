@@ -57,6 +57,23 @@ function duration(unitMs: number, unit: string): SettingKind<number> {
   };
 }
 
+/** In KiB, as Celery has it; text has a unit. */
+export const kibibytes: SettingKind<number> = {
+  expected: 'a number of KiB, or text with a unit such as "200MB"',
+  read(value) {
+    const number = typeof value === "string" ? kibibytesOf(value) : value;
+    return typeof number === "number" && number >= 0 && Number.isFinite(number) ? number : refuse();
+  },
+  fromText: numberFromText,
+};
+
+const KIB: Readonly<Record<string, number>> = { K: 1, M: 1024, G: 1024 ** 2 };
+
+function kibibytesOf(text: string): number {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)\s*([KMG])i?B?$/i.exec(text) ?? refuse();
+  return Number(number) * (KIB[unit.toUpperCase()] ?? refuse());
+}
+
 /** Greater than 0; `reason` says why it must be. Null, Celery's None, is refused for the same reason. */
 export function positive(kind: SettingKind<number>, reason: string): SettingKind<number> {
   return {

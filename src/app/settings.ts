@@ -4,9 +4,11 @@ import type { TaskRoutes } from "../routing/task-router.ts";
 import type { CeleriacConfig, ResolvedConfig, Role } from "./config.ts";
 import { exchangeType, queueList } from "./queue-settings.ts";
 import type { GivenQueue } from "./queue-settings.ts";
+import { faultOfLoneRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 import type { PublishRetryPolicy } from "./send-options.ts";
 import {
   flag,
+  kibibytes,
   listOf,
   milliseconds,
   oneOf,
@@ -38,8 +40,9 @@ export interface Setting<T> {
 /** What the settings amount to before those that follow from others are filled in. */
 export interface SettingValues extends Omit<
   ResolvedConfig,
-  "taskDefaultExchange" | "taskDefaultRoutingKey" | "taskQueues"
+  "taskDefaultExchange" | "taskDefaultRoutingKey" | "taskQueues" | "workerConcurrency"
 > {
+  readonly workerConcurrency: number | undefined;
   readonly taskDefaultExchange: string | undefined;
   readonly taskDefaultRoutingKey: string | undefined;
   readonly taskQueues: readonly GivenQueue[];
@@ -81,6 +84,18 @@ const publishRetry = structure(
 
 const RETRY_KEYS = ["maxRetries", "intervalStart", "intervalStep", "intervalMax"] as const;
 
+const transportOptions = structure("{ visibilityTimeout }", (value): ResolvedConfig["brokerTransportOptions"] => {
+  const { visibilityTimeout } = properties(value, ["visibilityTimeout"]);
+  if (visibilityTimeout === undefined) return { visibilityTimeout: undefined };
+  return { visibilityTimeout: positive(seconds, "a message would go to everybody at once").read(visibilityTimeout) };
+});
+
+const retryPolicy = structure<RetryPolicy>("an object, as a task's own retry options", (value) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse();
+  const fault = faultOfLoneRetryPolicy(value);
+  return fault === undefined ? value : refuse(fault);
+});
+
 const requiredEnv = structure(
   "{ worker: [variables], producer: [variables] }",
   (value): Readonly<Record<Role, readonly string[]>> => {
@@ -98,6 +113,7 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
     variables: ["RESULT_BACKEND_URL"],
     flag: "--result-backend",
   },
+  brokerTransportOptions: { kind: transportOptions, fallback: transportOptions.read({}) },
   taskDefaultQueue: { kind: text, fallback: "celery" },
   taskDefaultExchange: { kind: orNone(text, undefined), fallback: undefined },
   taskDefaultExchangeType: { kind: exchangeType, fallback: "direct" },
@@ -115,17 +131,35 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
   taskIgnoreResult: { kind: flag, fallback: false },
   taskStoreErrorsEvenIfIgnored: { kind: flag, fallback: false },
   taskTrackStarted: { kind: flag, fallback: false },
-  taskTimeLimit: { kind: secondsOrNone, fallback: undefined },
-  taskSoftTimeLimit: { kind: secondsOrNone, fallback: undefined },
+  taskTimeLimit: { kind: secondsOrNone, fallback: undefined, flag: "--time-limit" },
+  taskSoftTimeLimit: { kind: secondsOrNone, fallback: undefined, flag: "--soft-time-limit" },
   taskDefaultRetryDelay: { kind: seconds, fallback: 180 },
   taskMaxRetries: { kind: orNone(wholeNumber(0), null), fallback: 3 },
+  taskRetryPolicy: { kind: retryPolicy, fallback: {} },
+  taskAcksLate: { kind: flag, fallback: true },
+  taskAcksOnFailureOrTimeout: { kind: flag, fallback: true },
   taskAlwaysEager: { kind: flag, fallback: false },
   taskEagerPropagates: { kind: flag, fallback: false },
   taskPublishTimeoutMs: { kind: positive(milliseconds, "a send without a deadline could hang"), fallback: 2_000 },
   taskPublishRetry: { kind: flag, fallback: true },
   taskPublishRetryPolicy: { kind: publishRetry, fallback: publishRetry.read({}) },
-  workerConcurrency: { kind: wholeNumber(1), fallback: 10, flag: "--concurrency" },
-  workerPool: { kind: oneOf(["inline"]), fallback: "inline", flag: "--pool" },
+  workerPool: {
+    kind: oneOf(["inline", "threads", "processes"], { prefork: "processes" }),
+    fallback: "inline",
+    flag: "--pool",
+  },
+  workerConcurrency: { kind: wholeNumber(1), fallback: undefined, flag: "--concurrency" },
+  workerMaxTasksPerChild: {
+    kind: orNone(wholeNumber(1), undefined),
+    fallback: undefined,
+    flag: "--max-tasks-per-child",
+  },
+  workerMaxMemoryPerChild: {
+    kind: orNone(positive(kibibytes, "no limit is null"), undefined),
+    fallback: undefined,
+    flag: "--max-memory-per-child",
+  },
+  workerMaxDeliveries: { kind: orNone(wholeNumber(1), null), fallback: 3 },
   workerLogLevel: {
     kind: oneOf(["debug", "info", "warn", "error"], { warning: "warn", critical: "error", fatal: "error" }),
     fallback: "info",
@@ -134,6 +168,7 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
   },
   workerShutdownGraceMs: { kind: milliseconds, fallback: 30_000, flag: "--grace" },
   include: { kind: listOf(text), fallback: [] },
+  acceptHazards: { kind: listOf(text), fallback: [] },
   requiredEnv: { kind: requiredEnv, fallback: requiredEnv.read({}) },
 };
 

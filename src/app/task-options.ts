@@ -1,7 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TaskDefinitionError } from "./errors.ts";
+import { faultOfConcurrency, faultOfUnique, type ConcurrencyOptions, type UniqueOptions } from "./call-keys.ts";
 import { keysOf, unknownKey } from "./known-keys.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
+import { faultOfRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 
 /** What can be said of a task when it is defined; a call's own options beat it. */
 export interface TaskOptions extends RetryPolicy {
@@ -23,6 +24,14 @@ export interface TaskOptions extends RetryPolicy {
   readonly storeErrorsEvenIfIgnored?: boolean;
   /** Whether the state STARTED is stored. @default `taskTrackStarted` */
   readonly trackStarted?: boolean;
+  /** Whether its messages are acknowledged when their run is over, and not before it begins. @default `taskAcksLate` */
+  readonly acksLate?: boolean;
+  /** Whether they are acknowledged also when the run failed, and not dead-lettered. @default `taskAcksOnFailureOrTimeout` */
+  readonly acksOnFailureOrTimeout?: boolean;
+  /** Of calls with the same key, only one waits or runs. @default none: every call is sent */
+  readonly unique?: UniqueOptions;
+  /** Of calls with the same key, only so many run at once, over all workers. @default none */
+  readonly concurrency?: ConcurrencyOptions;
 }
 
 /** How a task's arguments are named and checked. */
@@ -53,19 +62,17 @@ const TASK_OPTIONS = keysOf<TaskOptions & ArgumentSpec>({
   retryBackoffMs: true,
   retryBackoffMaxMs: true,
   retryJitter: true,
+  retryDelayFrom: true,
+  acksLate: true,
+  acksOnFailureOrTimeout: true,
+  unique: true,
+  concurrency: true,
   params: true,
   args: true,
   kwargs: true,
 });
 
-const NUMBERS = [
-  "expiresMs",
-  "softTimeLimitMs",
-  "timeLimitMs",
-  "retryDelayMs",
-  "retryBackoffMs",
-  "retryBackoffMaxMs",
-] as const;
+const DURATIONS = ["expiresMs", "softTimeLimitMs", "timeLimitMs"] as const;
 
 /** What the compiler cannot check in JavaScript. Throws TaskDefinitionError. */
 export function checkTaskOptions(task: string, options: TaskOptions & ArgumentSpec): void {
@@ -74,13 +81,15 @@ export function checkTaskOptions(task: string, options: TaskOptions & ArgumentSp
   };
   const unknown = unknownKey(options, TASK_OPTIONS);
   if (unknown !== undefined) refuse(`unknown option ${unknown}`);
-  for (const name of NUMBERS) {
+  for (const name of DURATIONS) {
     const value: unknown = options[name];
     if (value !== undefined && !(typeof value === "number" && value >= 0))
       refuse(`${name} must be a number of milliseconds.`);
   }
-  const maxRetries: unknown = options.maxRetries;
-  if (maxRetries !== undefined && maxRetries !== null && !(Number.isInteger(maxRetries) && Number(maxRetries) >= 0)) {
-    refuse("maxRetries must be a whole number of at least 0, or null for no limit.");
-  }
+  const fault = faultOfRetryPolicy(options) ?? faultOfKeys(options);
+  if (fault !== undefined) refuse(fault);
+}
+
+function faultOfKeys({ unique, concurrency }: TaskOptions): string | undefined {
+  return (unique && faultOfUnique(unique)) ?? (concurrency && faultOfConcurrency(concurrency));
 }

@@ -181,3 +181,8 @@ function cut(text: string, max: number): string {
   const end = /[\uD800-\uDBFF]/.test(text.charAt(max - 2)) ? max - 2 : max - 1;
   return `${text.slice(0, end)}…`;
 }
+
+/** For logs and dead letters: `ValueError: too far`. */
+export function describeFailure({ exc_type, exc_message }: Failure): string {
+  return `${exc_type}: ${exc_message.map(String).join(", ")}`;
+}

@@ -5,8 +5,12 @@ import type { TaskMeta } from "./task-meta.ts";
 export interface ResultBackend extends AsyncDisposable {
   /** Rejects with ResultBackendUnavailableError. Calling it again is fine. */
   open(options?: Abortable): Promise<void>;
-  /** Resolves once all are stored and survive a restart. SUCCESS is never replaced by another state. Every record expires. */
-  store(metas: readonly TaskMeta[]): Promise<void>;
+  /**
+   * Resolves once all are stored and survive a restart. SUCCESS is never replaced by another state. Every record expires. A meta whose fence
+   * is lower than that of the record is refused, in one step with the writing: a later run has told of the task. Resolves with the ids of
+   * those, in their order. A meta without a fence is never refused, and leaves the record its fence.
+   */
+  store(metas: readonly TaskMeta[]): Promise<readonly string[]>;
   /** What is known of these tasks; ids without a record are absent. */
   fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, TaskMeta>>;
   /** One live feed for as many tasks as are added to it. The listener hears of every new meta of a watched task; repeats are possible. */

@@ -21,6 +21,8 @@ export interface TaskMeta {
   readonly groupId: string | null;
   /** Present with the `resultExtended` option. */
   readonly extended?: ExtendedMeta;
+  /** Which run tells this: a later run of the task has a greater number. For `ResultBackend.store` alone: no part of the document, so what is fetched has none. */
+  readonly fence?: number | undefined;
 }
 
 export interface ExtendedMeta {

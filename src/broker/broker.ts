@@ -21,9 +21,10 @@ export interface Broker extends AsyncDisposable {
   declare(topology: Topology, options?: Abortable): Promise<void>;
   /**
    * Resolves once the broker has taken responsibility for every message: they survive its restart. One round trip however many they are.
-   * Rejects with UnroutableError, before anything is published, when one of them would reach no queue.
+   * Tells of each publication, in their order, what came of it: undefined when it was published, else the correlation id of the message
+   * that holds its unique key. Rejects with UnroutableError, before anything is published, when one of them would reach no queue.
    */
-  publish(publications: readonly Publication[], options?: Abortable): Promise<void>;
+  publish(publications: readonly Publication[], options?: Abortable): Promise<readonly (string | undefined)[]>;
   /** Survives reconnects; ends when disposed. */
   consume(queues: readonly string[], options: ConsumeOptions): Consumer;
   /** Names of all queues that the broker can list; at least those declared here. Sorted. */
@@ -35,7 +36,16 @@ export interface Broker extends AsyncDisposable {
   /** Deletes the queue with its bindings and messages; false when a condition held it back or there was no such queue. */
   remove(queue: string, options?: RemoveOptions): Promise<boolean>;
   /** What was dead-lettered, oldest first. */
-  deadLetters(options?: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+  deadLetters(query?: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+  /**
+   * Puts dead letters back into their queue, behind what waits there, and returns how many; what dies meanwhile is not among them. Each is
+   * as new, no delivery counted, but keeps its history, in which its death is the last note. It takes its unique key again if that is free,
+   * and is replayed without it if not: somebody has asked for this message, and need not know what else is waiting. Resolves once all
+   * survive the broker's restart. Rejects with UnroutableError, before anything is replayed, when one of the queues does not exist.
+   */
+  replay(selection: DeadLetterSelection, options?: ReplayOptions): Promise<number>;
+  /** Forgets dead letters for good, and returns how many. */
+  drop(selection: DeadLetterSelection, options?: Abortable): Promise<number>;
   /** Tells of every change of `state`. */
   onState(listener: (state: BrokerState, cause?: Error) => void): Disposable;
 }
@@ -50,6 +60,8 @@ export interface BrokerFeatures {
   readonly maxDelayMs: number;
   /** Larger bodies are refused at publish. */
   readonly maxMessageBytes: number;
+  /** Whether publications may have a `unique` key; where not, those that do are published like any other. */
+  readonly uniqueKeys: boolean;
 }
 
 /** `idle` before connect; `lost` while a broken connection is being rebuilt. */
@@ -60,6 +72,23 @@ export interface Publication {
   readonly route: Route;
   /** Not delivered before so many milliseconds have passed. Cut to `features.maxDelayMs`. @default 0 */
   readonly delayMs?: number;
+  /** Only if no other message holds the same key. The message then needs a correlation id. @default none */
+  readonly unique?: UniqueKey | undefined;
+}
+
+/**
+ * A key that one message of a broker holds at a time, with its copies where it was routed to several queues. It has no life of its own, so
+ * that no lock outlives its message. A message with the holder's correlation id, such as its retry, takes the key over.
+ */
+export interface UniqueKey {
+  readonly key: string;
+  /**
+   * `start`: held until the message is first taken by a consumer. `end`: until it is acknowledged, dead-lettered, purged, or removed with
+   * its queue; a requeue, a deferral or a lost lease do not end it.
+   */
+  readonly until: "start" | "end";
+  /** `replace` removes a holder that waits, ready or delayed, and publishes in its place. One that is being run is kept either way. */
+  readonly onDuplicate: "keep-first" | "replace";
 }
 
 export interface ConsumeOptions {
@@ -102,20 +131,34 @@ export interface Consumer extends AsyncIterable<Delivery>, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A message that we owe an answer. Exactly one of the four settling methods may be called, once. Each rejects with DeliveryLostError when the lease was lost. */
+/** A message that we owe an answer. Exactly one of the five settling methods may be called, once. Each rejects with DeliveryLostError when the lease was lost. */
 export interface Delivery {
   readonly message: Message;
   readonly queue: string;
-  /** How often this message was handed out, this time included; deferrals do not count. */
+  /** How often this message was handed out, this time included; what was deferred or handed back does not count. */
   readonly deliveries: number;
-  /** Grows with every hand-out of this message, deferrals included: a fencing token. */
+  /** Grows with every hand-out of this message, those that do not count included, and over its death and replay: a fencing token. */
   readonly fence: number;
-  /** Aborts when the lease is lost: whatever is done after that is done twice. */
+  /** Whether the lease is known to be lost: whatever is done after that is done twice. */
+  readonly isLost: boolean;
+  /** Aborts when the lease is lost. */
   readonly lost: AbortSignal;
+  /** Calls `listener` when the lease is lost, at once when it is; the last listener alone. What `lost` tells, at no cost for those that are not lost. */
+  onLost(listener: () => void): void;
+  /** Whether the lease is held beyond doubt; where it is not, `confirm` finds out. */
+  readonly isHeld: boolean;
+  /**
+   * Resolves when the lease is held beyond doubt, at once where that is known, which it is unless this process has been frozen. Rejects with
+   * DeliveryLostError when it is not held, and with BrokerUnavailableError when that cannot be found out. For what must not be done twice:
+   * to be called before it, and before settling.
+   */
+  confirm(): Promise<void>;
   /** Done: the broker forgets the message. */
   ack(): Promise<void>;
-  /** Back to the queue it came from, to be delivered next. */
-  requeue(): Promise<void>;
+  /** Failed: back to the queue it came from, to be delivered next. Counts as a delivery; what is said of it is kept with the message. */
+  requeue(reason?: DeadLetterReason): Promise<void>;
+  /** Not begun or not finished, through no fault of its own: as `requeue`, but it does not count as a delivery. */
+  handBack(): Promise<void>;
   /** Back to the broker until `until`; it then arrives as if new, its delivery count unchanged. */
   defer(until: Date): Promise<void>;
   /** Out of the way of every consumer, kept with its reason. */
@@ -129,6 +172,11 @@ export interface DeadLetterReason {
   readonly detail: string;
 }
 
+/** What happened at one delivery of a message. A lease that ran out without an answer is noted with the code `lease-lost`. */
+export interface DeliveryNote extends DeadLetterReason {
+  readonly at: Date;
+}
+
 export interface DeadLetter {
   /** Names the dead letter on this broker. */
   readonly id: string;
@@ -137,12 +185,29 @@ export interface DeadLetter {
   readonly message: Message;
   readonly reason: DeadLetterReason;
   readonly deliveries: number;
+  /** What happened before it died, oldest first: the last 20 notes. */
+  readonly history: readonly DeliveryNote[];
   readonly diedAt: Date;
 }
 
-export interface DeadLetterQuery extends Abortable {
+export interface DeadLetterFilter {
   /** Only those from this queue. @default all */
-  readonly queue?: string;
+  readonly queue?: string | undefined;
+  /** Only those whose reason has this code. @default all */
+  readonly code?: string | undefined;
+}
+
+export interface DeadLetterQuery extends DeadLetterFilter, Abortable {
   /** @default 100 */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
+  /** Only those behind the one of this id, which need not be there any more. @default from the oldest */
+  readonly after?: string | undefined;
+}
+
+/** An id that names no dead letter selects nothing; an empty filter selects all. */
+export type DeadLetterSelection = { readonly ids: readonly string[] } | DeadLetterFilter;
+
+export interface ReplayOptions extends Abortable {
+  /** Into this queue instead. @default the one that each came from */
+  readonly queue?: string | undefined;
 }

@@ -51,6 +51,16 @@ export class DeliveryLostError extends CeleriacError {
   }
 }
 
+/** A key that was held is held no longer: its claim ran out, since nobody could renew it, and it is or may be another's. */
+export class KeyLostError extends CeleriacError {
+  readonly code = "CELERIAC_KEY_LOST";
+  readonly key: string;
+  constructor(key: string) {
+    super(`The key "${key}" was lost: its claim ran out before it was renewed, and another may hold it now.`);
+    this.key = key;
+  }
+}
+
 /** A declaration contradicts what the broker already has. AMQP: PRECONDITION_FAILED. */
 export class TopologyMismatchError extends CeleriacError {
   readonly code = "CELERIAC_TOPOLOGY_MISMATCH";

@@ -34,3 +34,11 @@ export class NoSuchQueueError extends CeleriacError {
     super(`There is no queue "${queue}"; there are ${known.join(", ")}.`);
   }
 }
+
+/** An id that was given names no dead letter. */
+export class NoSuchDeadLetterError extends CeleriacError {
+  readonly code = "CELERIAC_NO_SUCH_DEAD_LETTER";
+  constructor(ids: readonly string[]) {
+    super(`There is no dead letter ${ids.join(", ")}.`);
+  }
+}

@@ -4,7 +4,7 @@ import { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "../result
 import { PendingResultError, UsageError } from "./errors.ts";
 
 /** What the process exits with. Scripts rely on these. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, taskFailed: 3, taskRevoked: 4, notInTime: 5 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, taskFailed: 3, taskRevoked: 4, notInTime: 5, unfinished: 6 } as const;
 
 /** For the end of `--help`. */
 export const EXIT_CODES_HELP = `
@@ -14,7 +14,8 @@ Exit codes:
   2  wrong usage or configuration
   3  the task failed
   4  the task was revoked, or expired before it could start
-  5  the task had not ended when the time to wait was over`;
+  5  the task had not ended when the time to wait was over
+  6  the worker stopped, and handed back tasks that it had not finished`;
 
 const USAGE_ERRORS = [UsageError, ConfigError, InvalidArgumentsError, InvalidSendOptionsError, UnknownQueueError];
 

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { Celeriac } from "../app/celeriac.ts";
 import { toError } from "../util/errors.ts";
 import { suggest } from "../util/suggest.ts";
+import type { AppModule } from "../worker/pick-app.ts";
 import { AppLoadError } from "./errors.ts";
 import { placeOf } from "./place-of.ts";
 import { allowTypeScript, isTypeScript } from "./typescript.ts";
@@ -19,12 +20,19 @@ export function parseAppPath(text: string): AppPath {
   return { path, exportName };
 }
 
+/** An app, with the module that it was imported from. */
+export interface LoadedApp {
+  readonly app: Celeriac;
+  readonly module: AppModule;
+}
+
 /** Imports the app that `-A` names. Rejects with AppLoadError, which names the file. */
-export async function loadApp(text: string): Promise<Celeriac> {
+export async function loadApp(text: string): Promise<LoadedApp> {
   const { path, exportName } = parseAppPath(text);
   const file = await findFile(path);
   if (isTypeScript(file)) await allowTypeScript();
-  return pickApp(await importModule(file), file, exportName);
+  const { href: url } = pathToFileURL(file);
+  return { app: pickApp(await importModule(url, file), file, exportName), module: { url, exportName } };
 }
 
 /** Tried in this order after a name without one. */
@@ -41,9 +49,9 @@ async function findFile(path: string): Promise<string> {
   );
 }
 
-async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+async function importModule(url: string, file: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+    return (await import(url)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
     throw new AppLoadError(`The app ${file} could not be imported: ${describe(cause)}`, { cause });
   }

@@ -8,6 +8,11 @@ export function remark(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** `1 message`, `2 messages` */
+export function counted(count: number, noun: string): string {
+  return `${String(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** Columns as wide as their widest cell; numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const lines = [header, ...rows];

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { addCallCommand } from "./commands/call.ts";
 import { addConfigCommand } from "./commands/config.ts";
+import { addDeadLettersCommand } from "./commands/dead-letters.ts";
 import { addPurgeCommand } from "./commands/purge.ts";
 import { addQueuesCommand } from "./commands/queues.ts";
 import { addResultCommand } from "./commands/result.ts";
+import { addRevokeCommand } from "./commands/revoke.ts";
 import { addTasksCommand } from "./commands/tasks.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
 import { UsageError } from "./errors.ts";
@@ -11,20 +13,23 @@ import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { reportError } from "./report-error.ts";
 import { packageVersion } from "./version.ts";
+import type { ParentLink } from "./worker/parent-link.ts";
 
 const COMMANDS = [
   addWorkerCommand,
   addCallCommand,
   addResultCommand,
+  addRevokeCommand,
   addQueuesCommand,
   addPurgeCommand,
+  addDeadLettersCommand,
   addTasksCommand,
   addConfigCommand,
 ];
 
 /** Does what the command line says. Never rejects; `process.exitCode` tells how it went. */
-export async function runCommandLine(argv: readonly string[]): Promise<void> {
-  const program = makeProgram();
+export async function runCommandLine(argv: readonly string[], parent?: ParentLink): Promise<void> {
+  const program = makeProgram(parent);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -33,7 +38,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   }
 }
 
-function makeProgram(): Command {
+function makeProgram(parent: ParentLink | undefined): Command {
   const program = new Command("celeriac")
     .description("Run, call and watch distributed tasks that speak Celery's protocol.")
     .version(packageVersion(), "--version", "print the version")
@@ -45,7 +50,7 @@ function makeProgram(): Command {
     .addHelpText("after", HELP)
     .hook("preAction", () => enterWorkdir(program.opts<GlobalOptions>()));
   addGlobalOptions(program);
-  for (const add of COMMANDS) add(program);
+  for (const add of COMMANDS) add(program, parent);
   return program;
 }
 
@@ -54,7 +59,8 @@ const HELP = `${EXIT_CODES_HELP}
 Examples:
   celeriac -A app.ts worker -c 4
   celeriac -A app.ts call quickstart.add --args '[1, 2]' --wait 10
-  celeriac -b sqlite:celeriac.db queues --json`;
+  celeriac -b sqlite:celeriac.db queues --json
+  celeriac -b sqlite:celeriac.db dead-letters list`;
 
 function enterWorkdir({ workdir }: GlobalOptions): void {
   if (workdir === undefined) return;

@@ -6,6 +6,10 @@ export function isTypeScript(pattern: string): boolean {
   return !/\.[cm]?js$/.test(pattern);
 }
 
+/** The module that makes TypeScript importable in the process or thread that imports it. */
+export const TYPESCRIPT_PRELOAD: string = new URL(`./typescript-preload${extname(import.meta.url)}`, import.meta.url)
+  .href;
+
 let allowed: Promise<void> | undefined;
 
 /**

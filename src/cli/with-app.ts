@@ -1,6 +1,7 @@
 import { Celeriac } from "../app/celeriac.ts";
 import type { SettingKey } from "../app/settings.ts";
 import { silentLogger } from "../util/logger.ts";
+import type { AppModule } from "../worker/pick-app.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { loadApp } from "./load-app.ts";
@@ -8,6 +9,8 @@ import { makeLogger, type LeveledLogger } from "./logging.ts";
 
 export interface OpenApp {
   readonly app: Celeriac;
+  /** Where the app comes from; undefined for one that the command line did not name. */
+  readonly module: AppModule | undefined;
   /** The app's own log, unless it came with another. */
   readonly log: LeveledLogger;
 }
@@ -21,7 +24,8 @@ export async function withApp<T>(
   body: (open: OpenApp) => Promise<T>,
   settings: Readonly<Partial<Record<SettingKey, unknown>>> = {},
 ): Promise<T> {
-  const app = options.app === undefined ? new Celeriac() : await loadApp(options.app);
+  const { app, module } =
+    options.app === undefined ? { app: new Celeriac(), module: undefined } : await loadApp(options.app);
   const log = makeTerminalLogger(options);
   if (app.log === silentLogger) app.log = log;
   const { broker, resultBackend, loglevel: workerLogLevel } = options;
@@ -31,7 +35,7 @@ export async function withApp<T>(
   if (given.length > 0) app.configureFromCommandLine(Object.fromEntries(given));
   if (workerLogLevel !== undefined) log.level = app.config.workerLogLevel;
   try {
-    return await body({ app, log });
+    return await body({ app, module, log });
   } finally {
     await app.close();
   }

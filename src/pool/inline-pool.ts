@@ -1,30 +1,23 @@
 import { failureOf } from "../backend/failure.ts";
-import { deferred } from "../util/deferred.ts";
 import type { Clock } from "../util/clock.ts";
-import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
+import type { RunHooks, RunTask } from "./run-hooks.ts";
+import { givenUpError, RunSignal } from "./run-signal.ts";
+import { Slots } from "./slots.ts";
+import { watchRun } from "./watch-run.ts";
+import { Wear, type WearLimits } from "./wear.ts";
 
-/** Runs the body of one task. Never rejects for the task's own failure. */
-export type RunTask = (job: PoolJob, run: RunHooks) => Promise<PoolOutcome>;
-
-/** What a run has of its pool. */
-export interface RunHooks {
-  /** Aborts at the soft limit and when the run is given up. */
-  readonly signal: AbortSignal;
-  /** To be asked before the first effect, and once more before committing: false when the run was given up. */
-  readonly isGivenUp: boolean;
-  /** Says that committing begins: false when the run was given up; from then on it can no longer be, and its own outcome counts. */
-  beginCommit(): boolean;
-  readonly onProgress: RunOptions["onProgress"];
-}
-
-export interface InlinePoolOptions {
+export interface InlinePoolOptions extends WearLimits {
   readonly size: number;
   readonly runTask: RunTask;
   readonly clock: Clock;
   /** Made the signal's reason at the soft limit. */
   readonly softLimitError: (limitMs: number) => Error;
+  /** Called once, when the process that this is has run `maxTasks`, or has `maxMemoryBytes`: nobody but its owner can replace it. */
+  readonly onWornOut?: (() => void) | undefined;
 }
+
+const ABORTED: PoolOutcome = { kind: "aborted" };
 
 /**
  * Tasks on this event loop, `size` at once. A body cannot be ended from outside: at the hard limit, and when its lease is lost or
@@ -32,125 +25,125 @@ export interface InlinePoolOptions {
  */
 export class InlinePool implements Pool {
   readonly #options: InlinePoolOptions;
-  #size: number;
-  #busy = 0;
+  readonly #slots: Slots;
+  readonly #running = new Set<Run>();
+  #wear: Wear | undefined;
 
   constructor(options: InlinePoolOptions) {
     this.#options = options;
-    this.#size = options.size;
+    this.#slots = new Slots(options.size);
+    this.#wear = new Wear(options);
   }
 
   get size(): number {
-    return this.#size;
+    return this.#slots.size;
   }
 
   get busy(): number {
-    return this.#busy;
+    return this.#slots.taken;
   }
 
   start(): Promise<void> {
     return Promise.resolve();
   }
 
-  async run(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
-    this.#busy += 1;
-    try {
-      return await this.#runWithin(job, options);
-    } finally {
-      this.#busy -= 1;
-    }
+  run(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    return this.#slots.tryTake() ? this.#runInSlot(job, options) : this.#runLater(job, options);
   }
 
-  resize(size: number): Promise<void> {
-    this.#size = size;
-    return Promise.resolve();
+  resize(size: number): void {
+    this.#slots.resize(size);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#slots.close();
+    for (const run of this.#running) run.giveUp(ABORTED);
     return Promise.resolve();
   }
 
+  async #runLater(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    return (await this.#slots.take(options.ending.signal)) ? this.#runInSlot(job, options) : ABORTED;
+  }
+
   /** The run against its limits and what may end it: whichever is first decides the outcome. */
-  async #runWithin(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
-    const { endedBy, softMs, hardMs } = options;
-    if (endedBy.some((signal) => signal.aborted)) return { kind: "aborted" };
-    const run = new Run(options.onProgress);
-    const givenUp = deferred<PoolOutcome>();
-    const giveUp = (outcome: PoolOutcome): void => {
-      if (run.giveUp()) givenUp.resolve(outcome);
-    };
-    const abort = (): void => giveUp({ kind: "aborted" });
-    for (const signal of endedBy) signal.addEventListener("abort", abort);
-    const limits = softMs === null && hardMs === null ? undefined : new AbortController();
-    if (softMs !== null) this.#after(softMs, limits, () => run.tell(this.#options.softLimitError(softMs)));
-    if (hardMs !== null) this.#after(hardMs, limits, () => giveUp({ kind: "timed-out", limitMs: hardMs }));
-    try {
-      return await Promise.race([this.#runTask(job, run), givenUp.promise]);
-    } finally {
-      for (const signal of endedBy) signal.removeEventListener("abort", abort);
-      limits?.abort(NO_LONGER_NEEDED);
-    }
+  #runInSlot(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    return new Promise((resolve) => {
+      const run = new Run(options.onProgress, (outcome) => {
+        stopWatching();
+        this.#running.delete(run);
+        this.#slots.release();
+        this.#noteWear();
+        resolve(outcome);
+      });
+      this.#running.add(run);
+      const stopWatching = watchRun(options, this.#options.clock, {
+        softLimit: (limitMs) => run.tell(this.#options.softLimitError(limitMs)),
+        hardLimit: (limitMs) => run.giveUp({ kind: "timed-out", limitMs }),
+        aborted: () => run.giveUp(ABORTED),
+      });
+      if (options.ending.isOver) run.giveUp(ABORTED);
+      else this.#options.runTask(job, run).then(run.end, run.fail);
+    });
   }
 
-  async #runTask(job: PoolJob, run: Run): Promise<PoolOutcome> {
-    try {
-      return await this.#options.runTask(job, run);
-    } catch (error) {
-      return { kind: "threw", failure: failureOf(error), children: [] };
-    }
-  }
-
-  #after(ms: number, until: AbortController | undefined, act: () => void): void {
-    this.#options.clock.sleep(ms, { signal: until?.signal }).then(act, () => undefined); // the run ended first
+  #noteWear(): void {
+    if (this.#wear?.isOutAfterTask(() => process.memoryUsage.rss()) !== true) return;
+    this.#wear = undefined;
+    this.#options.onWornOut?.();
   }
 }
 
-/** One run's hooks. Its signal is made when somebody asks: most tasks never look. */
+/** One run's hooks, and its one end. */
 class Run implements RunHooks {
   readonly #onProgress: RunOptions["onProgress"];
-  #phase: "running" | "committing" | "given-up" = "running";
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
+  readonly #onEnd: (outcome: PoolOutcome) => void;
+  readonly #signal = new RunSignal();
+  #phase: "running" | "committing" | "over" = "running";
 
-  constructor(onProgress: RunOptions["onProgress"]) {
+  constructor(onProgress: RunOptions["onProgress"], onEnd: (outcome: PoolOutcome) => void) {
     this.#onProgress = onProgress;
+    this.#onEnd = onEnd;
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
+    return this.#signal.signal;
   }
 
   get isGivenUp(): boolean {
-    return this.#phase === "given-up";
+    return this.#phase === "over";
   }
 
   get onProgress(): RunOptions["onProgress"] {
     return (value) => {
-      if (!this.isGivenUp) this.#onProgress(value);
+      if (this.#phase !== "over") this.#onProgress(value);
     };
   }
 
   beginCommit(): boolean {
-    if (this.isGivenUp) return false;
+    if (this.#phase === "over") return false;
     this.#phase = "committing";
     return true;
   }
 
-  /** Aborts the signal. */
   tell(reason: Error): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(this.#reason);
+    this.#signal.abort(reason);
   }
 
-  /** False when it is too late: what the run did is being committed. */
-  giveUp(): boolean {
-    if (this.#phase === "committing") return false;
-    this.#phase = "given-up";
-    this.tell(new Error("The run was given up: its time is over, its lease was lost, or its worker stops."));
-    return true;
+  /** Not when it is too late: what the run did is being committed. */
+  giveUp(outcome: PoolOutcome): void {
+    if (this.#phase !== "running") return;
+    this.end(outcome);
+    this.tell(givenUpError());
   }
+
+  /** The first outcome counts: a body that goes on after it is not heard. */
+  readonly end = (outcome: PoolOutcome): void => {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#onEnd(outcome);
+  };
+
+  readonly fail = (error: unknown): void => {
+    this.end({ kind: "threw", failure: failureOf(error), children: [] });
+  };
 }

@@ -1,21 +1,32 @@
 import type { Failure } from "../backend/failure.ts";
 import type { DeadLetterReason } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
+import type { Message } from "../message/message.ts";
 import type { TaskRequest } from "../message/task-request.ts";
+import type { Ending } from "./ending.ts";
 
-/** THE SEAM to where task bodies run: this event loop, threads, processes. */
+/**
+ * THE SEAM to where task bodies run: this event loop, threads, processes. `exercisePool` of `celeriac/testing` is its definition
+ * in tests.
+ */
 export interface Pool extends AsyncDisposable {
   /** How many jobs may run at once. */
   readonly size: number;
+  /** How many do. */
   readonly busy: number;
+  /** Resolves once jobs can be run; rejects with PoolStartError when they could not be. */
   start(): Promise<void>;
-  /** Runs one job. Never rejects: a failure is an outcome. */
+  /** Runs one job, once fewer than `size` are running. Never rejects: a failure is an outcome. */
   run(job: PoolJob, options: RunOptions): Promise<PoolOutcome>;
-  /** Resolves once jobs that no longer fit may not start; running ones finish. */
-  resize(size: number): Promise<void>;
+  /** How many jobs may run from now on. Those that run already finish. */
+  resize(size: number): void;
+  /** Gives up what runs, and what waits to: as `aborted`. Resolves once nothing is left of the pool; calling it again is fine. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface PoolJob {
+  /** The delivery's own message, which `request` was decoded from. */
+  readonly message: Message;
   readonly request: TaskRequest;
   readonly delivery: DeliveryInfo;
 }
@@ -30,8 +41,8 @@ export interface DeliveryInfo {
 }
 
 export interface RunOptions {
-  /** When one of these aborts, the run is over. */
-  readonly endedBy: readonly AbortSignal[];
+  /** When it ends, the run is given up; also before it began. The pool ends it when it is itself disposed. */
+  readonly ending: Ending;
   /** After so many milliseconds the task's signal aborts; it may clean up. */
   readonly softMs: number | null;
   /** After so many milliseconds the run is over, whatever the task does. */
@@ -39,6 +50,9 @@ export interface RunOptions {
   /** Called with each value that the task reports. */
   readonly onProgress: (value: EncodedJson) => void;
 }
+
+/** Code of what is lost because no place could be made for it: the app's fault or the machine's, and not the task's. */
+export const NOT_STARTED = "not-started";
 
 export type PoolOutcome =
   | { readonly kind: "returned"; readonly value: EncodedJson; readonly children: readonly SentChild[] }
@@ -49,8 +63,8 @@ export type PoolOutcome =
   | { readonly kind: "rejected"; readonly requeue: boolean; readonly reason: DeadLetterReason }
   | { readonly kind: "timed-out"; readonly limitMs: number }
   | { readonly kind: "aborted" }
-  /** The place where it ran is gone: a process that died. */
-  | { readonly kind: "lost"; readonly cause: Error };
+  /** The place where it ran is gone, such as a process that died, or could not be made. */
+  | { readonly kind: "lost"; readonly reason: DeadLetterReason; readonly cause: Error };
 
 /** A task that was sent by a task: what `children` of its result shows. */
 export interface SentChild {

@@ -1,10 +1,11 @@
+import type { RevokeOptions } from "../app/revoke.ts";
 import { readFailure } from "../backend/failure.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
 import { isReady, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
 import type { Abortable } from "../util/abortable.ts";
 import type { Clock } from "../util/clock.ts";
-import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
 import { untilAborted } from "../util/until-aborted.ts";
+import { within } from "../util/within.ts";
 import { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./errors.ts";
 import type { ResultWatcher } from "./result-watcher.ts";
 
@@ -14,7 +15,7 @@ export interface ResultSource {
   /** Rejects with ResultBackendUnavailableError when there is none. */
   resultBackend(): Promise<ResultBackend>;
   resultWatcher(): Promise<ResultWatcher>;
-  revoke(taskIds: readonly string[]): Promise<void>;
+  revoke(taskIds: readonly string[], options?: RevokeOptions): Promise<void>;
   result(taskId: string): AsyncResult;
 }
 
@@ -77,25 +78,17 @@ export class AsyncResult<Result = unknown> {
 
   /**
    * Keeps the task from starting, wherever and whenever that would be, and stores REVOKED at once unless it has ended. A run
-   * that is under way goes on, and its outcome replaces REVOKED. Celery: `celery/worker/control.py:_revoke`.
+   * that is under way is ended within a second or two with `terminate`; without, it goes on, and its outcome replaces REVOKED.
+   * Celery: `celery/worker/control.py:_revoke`.
    */
-  async revoke(): Promise<void> {
-    await this.#source.revoke([this.id]);
+  async revoke(options?: RevokeOptions): Promise<void> {
+    await this.#source.revoke([this.id], options);
   }
 
   async #ended({ timeoutMs, signal }: GetOptions): Promise<TaskMeta> {
     if (timeoutMs === undefined) return this.#watch(signal);
-    const over = new AbortController();
-    const ended = new AbortController();
-    this.#source.clock.sleep(timeoutMs, { signal: ended.signal }).then(
-      () => over.abort(new ResultTimeoutError(this.id, timeoutMs)),
-      () => undefined, // the result came first
-    );
-    try {
-      return await this.#watch(signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]));
-    } finally {
-      ended.abort(NO_LONGER_NEEDED);
-    }
+    const error = (): Error => new ResultTimeoutError(this.id, timeoutMs);
+    return within({ clock: this.#source.clock, ms: timeoutMs, error, signal }, (until) => this.#watch(until));
   }
 
   async #watch(signal: AbortSignal | undefined): Promise<TaskMeta> {

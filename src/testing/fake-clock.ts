@@ -4,6 +4,7 @@ import type { Clock, SleepOptions } from "../util/clock.ts";
 export class FakeClock implements Clock {
   readonly #sleepers = new Set<Sleeper>();
   #now: number;
+  #moving: Promise<void> = Promise.resolve();
 
   constructor(start: Date = new Date("2026-01-01T00:00:00Z")) {
     this.#now = start.getTime();
@@ -38,16 +39,35 @@ export class FakeClock implements Clock {
   }
 
   /** Lets `ms` milliseconds pass: wakes each sleeper at its time, and lets what that sets off come to rest before the next. */
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    await settled();
+  advance(ms: number): Promise<void> {
+    return this.#move(() => this.#now + ms);
+  }
+
+  /** As `advance`, up to a time in milliseconds since the epoch. A time that has passed moves nothing. */
+  advanceTo(time: number): Promise<void> {
+    return this.#move(() => Math.max(this.#now, time));
+  }
+
+  /** As `advance`, up to when the next sleeper wakes. When nobody sleeps, no time passes. */
+  advanceToNextWake(): Promise<void> {
+    return this.#move(() => this.#next(Infinity)?.until ?? this.#now);
+  }
+
+  /** One move after the other, however many are asked for at once: time never goes back. */
+  #move(endOf: () => number): Promise<void> {
+    this.#moving = this.#moving.then(() => this.#moveTo(endOf()));
+    return this.#moving;
+  }
+
+  async #moveTo(end: number): Promise<void> {
+    await atRest();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#now = Math.max(this.#now, next.until);
       next.wake();
-      await settled();
+      await atRest();
     }
     this.#now = end;
-    await settled();
+    await atRest();
   }
 
   /** The sleeper to wake next, if that is by `end`. Of those with the same time, the one that went to sleep first. */
@@ -68,6 +88,12 @@ interface Sleeper {
 /** Turns of the event loop after which what needs no time has come to rest. */
 const TURNS = 10;
 
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+/** Resolves once what needs no time has come to rest. */
+export async function atRest(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await nextTurn();
+}
+
+/** Resolves in the next turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,12 +1,19 @@
+/** So many batches in a row may go without a turn of the event loop: then others get theirs, and it is seen whether anybody else adds by now. */
+const LONE_BATCHES = 16;
+
 /**
  * Group commit: what is added during one turn of the event loop, or while an earlier batch is under way, goes into one call of `run`.
  * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls.
+ *
+ * Whoever had a whole turn to himself is taken to be alone: his next batches wait for nobody, as a turn may cost more than the batch.
  */
 export class Batcher<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
   readonly #isolates: (error: unknown) => boolean;
   #waiting: Call<T, R>[] = [];
   #working: Promise<void> | undefined;
+  /** How many more batches of one call wait for no turn. */
+  #loneBatches = 0;
 
   /** `run` answers with one result for each item, in their order; when it rejects, so does everything that was added to that batch. */
   constructor(run: (items: readonly T[]) => Promise<readonly R[]>, { isolates = never }: BatcherOptions = {}) {
@@ -14,17 +21,15 @@ export class Batcher<T, R> {
     this.#isolates = isolates;
   }
 
-  async add(item: T): Promise<R> {
-    const [result] = await this.addAll([item]);
-    return result as R;
+  add(item: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#enter({ items: [item], resolve: ([result]) => resolve(result as R), reject });
+    });
   }
 
   /** Items that belong together: they are in the same batch, and settle as one. */
   addAll(items: readonly T[]): Promise<readonly R[]> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ items, resolve, reject });
-      this.#working ??= this.#work();
-    });
+    return new Promise((resolve, reject) => this.#enter({ items, resolve, reject }));
   }
 
   /** Resolves once nothing is waiting or under way. */
@@ -32,14 +37,30 @@ export class Batcher<T, R> {
     while (this.#working !== undefined) await this.#working;
   }
 
+  #enter(call: Call<T, R>): void {
+    this.#waiting.push(call);
+    this.#working ??= this.#work();
+  }
+
   async #work(): Promise<void> {
-    await endOfTurn();
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const calls = this.#waiting;
       this.#waiting = [];
+      if (calls.length > 1) this.#loneBatches = 0;
       await this.#runBatch(calls);
     }
     this.#working = undefined;
+  }
+
+  /** Waits for those who add in the same turn, unless there are none. */
+  async #gather(): Promise<void> {
+    if (this.#loneBatches > 0) {
+      this.#loneBatches -= 1;
+    } else {
+      await endOfTurn();
+      this.#loneBatches = LONE_BATCHES;
+    }
   }
 
   async #runBatch(calls: readonly Call<T, R>[]): Promise<void> {

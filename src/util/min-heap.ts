@@ -37,8 +37,18 @@ export class MinHeap<T> {
     return first;
   }
 
-  clear(): void {
+  /** Takes everything out, in no order. */
+  drain(): readonly T[] {
+    const values = this.#values;
     this.#values = [];
+    return values;
+  }
+
+  /** Takes one value out, wherever it stands, in O(n). False when it is not there. */
+  delete(value: T): boolean {
+    const values = this.drain();
+    for (const other of values) if (other !== value) this.push(other);
+    return this.size < values.length;
   }
 
   /** Places `value` at the root and moves it down to where it belongs. */

@@ -1,10 +1,20 @@
+import type { PoolName } from "../app/config.ts";
 import type { Logger } from "../util/logger.ts";
+import type { AppModule } from "./pick-app.ts";
 
 export interface WorkerOptions {
   /** Queues to consume from. @default every queue in `taskQueues`, and `taskDefaultQueue` */
   readonly queues?: readonly string[];
+  /** Where tasks run. @default `workerPool` */
+  readonly pool?: PoolName;
   /** Tasks that run at once. @default `workerConcurrency` */
   readonly concurrency?: number;
+  /** The module that exports the app: threads and processes import it. @default none, which only the inline pool can do with */
+  readonly appModule?: AppModule;
+  /** Globs of task modules to import besides the app's own `include`. @default none */
+  readonly include?: readonly string[];
+  /** URLs of modules that threads and processes import before the app's, such as a loader of TypeScript. @default none */
+  readonly preload?: readonly string[];
   /** The worker's node name. @default `celeriac@<host>` */
   readonly hostname?: string;
   /** @default the app's */

@@ -1,11 +1,18 @@
-import type { Producer } from "../app/producer.ts";
+import type { Celeriac } from "../app/celeriac.ts";
 import type { ResolvedConfig } from "../app/config.ts";
+import { ConfigError } from "../app/config-error.ts";
+import type { Producer } from "../app/producer.ts";
 import type { TaskRegistry } from "../app/registry.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { KeyStore } from "../broker/key-store.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/logger.ts";
-import type { Revocations } from "./revocations.ts";
+import { ConcurrencyKeys } from "./concurrency-keys.ts";
+import { ParkedTasks } from "./parked-tasks.ts";
+import { Revocations } from "./revocations.ts";
+import type { RunningTask } from "./running-task.ts";
 
 /** What an execution works with. */
 export interface WorkerParts {
@@ -16,9 +23,63 @@ export interface WorkerParts {
   /** Undefined when the app keeps no results. */
   readonly backend: ResultBackend | undefined;
   readonly revocations: Revocations;
+  /** Undefined where nothing keeps what the whole fleet must know; no task has a concurrency key then. */
+  readonly concurrencyKeys: ConcurrencyKeys | undefined;
+  readonly parkedTasks: Pick<ParkedTasks, "park">;
   readonly pool: Pool;
+  /** Every execution enters itself for as long as its body runs. */
+  readonly running: Set<RunningTask>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborts when running tasks have had their grace. */
   readonly giveUp: AbortSignal;
+}
+
+export interface WorkerPlan {
+  readonly app: Celeriac;
+  readonly broker: Broker;
+  readonly hostname: string;
+  readonly queues: readonly string[];
+  readonly pool: Pool;
+  readonly log: Logger;
+  readonly giveUp: AbortSignal;
+}
+
+/** Disposing ends what goes on beside the tasks. The pool and the broker are others'. */
+export type OpenParts = WorkerParts & AsyncDisposable;
+
+/** Rejects with ConfigError when a task has a concurrency key that nothing can keep, and with ResultBackendUnavailableError. */
+export async function openParts({ app, broker, hostname, queues, pool, log, giveUp }: WorkerPlan): Promise<OpenParts> {
+  const { config, tasks, producer, clock } = app;
+  const keys = await app.keys();
+  const running = new Set<RunningTask>();
+  const backend = await app.optionalResultBackend();
+  if (keys === undefined) refuseConcurrencyKeys(tasks);
+  const concurrencyKeys = keys && openConcurrencyKeys(keys, app, log);
+  const revocations = new Revocations({ keys, running, clock, log });
+  const parkedTasks = new ParkedTasks({ broker, queues, tasks, config, clock, log });
+  void parkedTasks.watch();
+  return {
+    ...{ hostname, config, tasks, producer, backend, revocations, concurrencyKeys, parkedTasks },
+    ...{ pool, running, clock, log, giveUp },
+    [Symbol.asyncDispose]: async () => {
+      revocations[Symbol.dispose]();
+      parkedTasks[Symbol.dispose]();
+      await concurrencyKeys?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function openConcurrencyKeys(keys: KeyStore, app: Celeriac, log: Logger): ConcurrencyKeys {
+  const terminate = (taskId: string): Promise<void> => app.revoke([taskId], { terminate: true });
+  return new ConcurrencyKeys({ keys, terminate, random: app.random, clock: app.clock, log });
+}
+
+/** Throws ConfigError when a task needs them. */
+function refuseConcurrencyKeys(tasks: TaskRegistry): void {
+  const task = tasks.all().find(({ options }) => options.concurrency !== undefined);
+  if (task === undefined) return;
+  throw new ConfigError(
+    `The task "${task.name}" has a concurrency key, but neither the broker nor the result backend keeps fleet-wide keys.`,
+  );
 }

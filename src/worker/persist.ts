@@ -1,5 +1,6 @@
 import { AppClosedError } from "../app/errors.ts";
 import { ResultBackendUnavailableError } from "../backend/errors.ts";
+import type { Delivery } from "../broker/broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../broker/errors.ts";
 import { CeleriacError } from "../util/errors.ts";
 import { exponentialBackoff } from "../util/backoff.ts";
@@ -23,17 +24,17 @@ export class WorkerStoppedError extends CeleriacError {
 export async function persist<T>(
   step: () => Promise<T>,
   { clock, log, giveUp }: WorkerParts,
-  lost: AbortSignal,
+  delivery: Pick<Delivery, "isLost" | "lost">,
 ): Promise<T> {
   for (let tries = 0; ; tries += 1) {
-    lost.throwIfAborted();
+    if (delivery.isLost) delivery.lost.throwIfAborted();
     try {
       return await step();
     } catch (error) {
       if (!isPassing(error) || giveUp.aborted) throw error;
       if (tries === 0) log.warn("waiting to settle a task", { error: (error as Error).message });
       const delayMs = exponentialBackoff(tries, { baseMs: FIRST_DELAY_MS, maxMs: LONGEST_DELAY_MS });
-      await clock.sleep(delayMs, { signal: AbortSignal.any([lost, giveUp]) }).catch(() => undefined);
+      await clock.sleep(delayMs, { signal: AbortSignal.any([delivery.lost, giveUp]) }).catch(() => undefined);
     }
   }
 }

@@ -7,13 +7,16 @@ import type { WorkerParts } from "./parts.ts";
 
 /** Makes the result documents of one task. */
 export class TaskRecord {
+  /** Of the run that it tells of. */
+  readonly fence: number;
   readonly #request: TaskRequest;
   readonly #queue: string;
   readonly #parts: WorkerParts;
 
-  constructor(request: TaskRequest, queue: string, parts: WorkerParts) {
+  constructor(request: TaskRequest, queue: string, fence: number, parts: WorkerParts) {
     this.#request = request;
     this.#queue = queue;
+    this.fence = fence;
     this.#parts = parts;
   }
 
@@ -44,9 +47,9 @@ export class TaskRecord {
     return { ...this.#base(), state: "RETRY", ...failureFields(failure) };
   }
 
-  #base(): Pick<TaskMeta, "taskId" | "parentId" | "groupId" | "traceback" | "doneAt" | "children" | "extended"> {
+  #base(): Omit<TaskMeta, "state" | "result"> {
     const { id: taskId, parentId, groupId } = this.#request;
-    const base = { taskId, parentId, groupId, traceback: null, doneAt: null, children: [] };
+    const base = { taskId, parentId, groupId, fence: this.fence, traceback: null, doneAt: null, children: [] };
     if (!this.#parts.config.resultExtended) return base;
     const { task: name, args, kwargs, retries } = this.#request;
     return { ...base, extended: { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#queue } };

@@ -1,20 +1,87 @@
-import { revocationKey } from "../app/revoke.ts";
+import { mayHaveRevocations, readRevocations } from "../app/revoke.ts";
 import type { KeyStore } from "../broker/key-store.ts";
 import { Batcher } from "../util/batcher.ts";
+import type { Clock } from "../util/clock.ts";
+import { toError } from "../util/errors.ts";
+import type { Logger } from "../util/logger.ts";
+import type { RunningTask } from "./running-task.ts";
 
-/** Tells which tasks are revoked. What arrives together is asked for together. */
-export class Revocations {
-  readonly #batcher: Batcher<string, boolean> | undefined;
+/** How often it is looked whether running tasks are to be ended, in milliseconds. Most tasks are over before the first look. */
+const LOOK_MS = 1_000;
 
-  constructor(keys: KeyStore | undefined) {
+const NONE = Promise.resolve(false);
+
+export interface RevocationsOptions {
+  /** Undefined where nothing can be revoked. */
+  readonly keys: KeyStore | undefined;
+  readonly running: ReadonlySet<RunningTask>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Tells which tasks are revoked before they start, and ends those that run. What is asked together is one look at the store. */
+export class Revocations implements Disposable {
+  readonly #options: RevocationsOptions;
+  readonly #revoked: Batcher<string, boolean> | undefined;
+  readonly #disposed = new AbortController();
+  #any: Promise<boolean> | undefined;
+  #isLooking = false;
+
+  constructor(options: RevocationsOptions) {
+    this.#options = options;
+    const { keys } = options;
     if (keys === undefined) return;
-    this.#batcher = new Batcher(async (taskIds) => {
-      const claims = await keys.read(taskIds.map(revocationKey));
-      return taskIds.map((id) => claims.has(revocationKey(id)));
+    this.#revoked = new Batcher(async (taskIds) => {
+      const revoked = await readRevocations(taskIds, keys);
+      return taskIds.map((id) => revoked.has(id));
     });
   }
 
+  /** False when no task at all is revoked, as nearly always; what asks at the same time gets one answer. To be asked before `has`. */
+  mayHaveAny(): Promise<boolean> {
+    const { keys } = this.#options;
+    if (keys === undefined) return NONE;
+    this.#any ??= mayHaveRevocations(keys).finally(() => (this.#any = undefined));
+    return this.#any;
+  }
+
   has(taskId: string): Promise<boolean> {
-    return this.#batcher?.add(taskId) ?? Promise.resolve(false);
+    return this.#revoked?.add(taskId) ?? NONE;
+  }
+
+  /** Looks out for running tasks that are to be ended, for as long as there are any. */
+  lookOut(): void {
+    const { keys } = this.#options;
+    if (!this.#isLooking && keys !== undefined) void this.#look(keys);
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed.abort();
+  }
+
+  /** Never rejects. */
+  async #look(keys: KeyStore): Promise<void> {
+    const { running, clock, log } = this.#options;
+    const { signal } = this.#disposed;
+    this.#isLooking = true;
+    while (running.size > 0 && !signal.aborted) {
+      try {
+        await clock.sleep(LOOK_MS, { signal, ref: false });
+        await this.#endTerminated(keys);
+      } catch (error) {
+        if (!this.#disposed.signal.aborted)
+          log.debug("revocations of running tasks not read", { error: toError(error).message });
+      }
+    }
+    this.#isLooking = false;
+  }
+
+  async #endTerminated(keys: KeyStore): Promise<void> {
+    const running = [...this.#options.running];
+    const revoked = await readRevocations(
+      running.map(({ taskId }) => taskId),
+      keys,
+    );
+    for (const task of running) if (revoked.get(task.taskId)?.terminate === true) task.end("terminated");
   }
 }

@@ -2,20 +2,19 @@ import { setMaxListeners } from "node:events";
 import { hostname } from "node:os";
 import type { Celeriac } from "../app/celeriac.ts";
 import { checkRequiredEnv } from "../app/environment.ts";
-import { runTask } from "../app/run-task.ts";
-import { SoftTimeLimitExceededError } from "../app/steering.ts";
+import { checkHazards } from "../app/hazards.ts";
 import type { Broker, Consumer } from "../broker/broker.ts";
-import { InlinePool } from "../pool/inline-pool.ts";
 import type { Pool } from "../pool/pool.ts";
 import { deferred, type Deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import { execute } from "./execution.ts";
 import { importTaskModules } from "./import-tasks.ts";
+import { refuseInPoolChild } from "./in-pool-child.ts";
+import { makePool } from "./make-pool.ts";
 import type { StopOptions, WorkerOptions } from "./options.ts";
-import type { WorkerParts } from "./parts.ts";
+import { openParts, type OpenParts, type WorkerParts } from "./parts.ts";
 import { WorkerStoppedError } from "./persist.ts";
-import { Revocations } from "./revocations.ts";
 
 /** How long handing back may take once the grace is over, in milliseconds; after that, leases run out. */
 const HAND_BACK_MS = 2_000;
@@ -27,17 +26,23 @@ export type WorkerState = "new" | "starting" | "running" | "stopping" | "stopped
 export class Worker implements AsyncDisposable {
   readonly hostname: string;
   readonly queues: readonly string[];
-  readonly concurrency: number;
   readonly #app: Celeriac;
+  readonly #options: WorkerOptions;
   readonly #log: Logger;
-  readonly #running = new Set<Promise<void>>();
   readonly #giveUp = new AbortController();
   /** Aborts once there is nothing left to wait for. */
   readonly #drained = new AbortController();
   readonly #finished: Deferred<void> = deferred();
+  #concurrency: number;
+  #unfinished = 0;
+  #isWornOut = false;
   #state: WorkerState = "new";
   #consumer: Consumer | undefined;
   #pool: Pool | undefined;
+  #parts: OpenParts | undefined;
+  /** Executions under way; `#calm` resolves when there are none any more. */
+  #underWay = 0;
+  #calm: Deferred<void> | undefined;
   #starting: Promise<void> = Promise.resolve();
   #consuming: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
@@ -47,12 +52,13 @@ export class Worker implements AsyncDisposable {
   constructor(app: Celeriac, options: WorkerOptions = {}) {
     const { config, queues } = app;
     this.#app = app;
+    this.#options = options;
     this.#log = options.log ?? app.log;
     this.hostname = options.hostname ?? `celeriac@${hostname()}`;
-    this.concurrency = options.concurrency ?? config.workerConcurrency;
+    this.#concurrency = options.concurrency ?? config.workerConcurrency;
     this.queues = options.queues ?? queues.declared;
     this.#finished.promise.catch(() => undefined); // nobody has to look at it
-    setMaxListeners(0, this.#giveUp.signal); // one for every running task
+    setMaxListeners(0, this.#giveUp.signal); // one for every task that waits to be settled
   }
 
   get state(): WorkerState {
@@ -64,9 +70,33 @@ export class Worker implements AsyncDisposable {
     return this.#finished.promise;
   }
 
+  /** How many tasks may run at once. */
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
   /** How many tasks are running. */
   get busy(): number {
     return this.#pool?.busy ?? 0;
+  }
+
+  /** How many tasks were left to other workers: given up when this one stopped, or lost with their lease. */
+  get unfinished(): number {
+    return this.#unfinished;
+  }
+
+  /** Whether it ends, or has ended, since its tasks have worn out the process that it shares with them: one with the inline pool. */
+  get isWornOut(): boolean {
+    return this.#isWornOut;
+  }
+
+  /** Runs so many tasks at once from now on; those that run already finish. Throws RangeError for less than 1. */
+  resize(concurrency: number): void {
+    if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+      throw new RangeError(`concurrency must be a whole number of at least 1, not ${String(concurrency)}.`);
+    this.#concurrency = concurrency;
+    this.#pool?.resize(concurrency);
+    if (this.#consumer !== undefined) this.#consumer.prefetch = concurrency;
   }
 
   /**
@@ -98,24 +128,33 @@ export class Worker implements AsyncDisposable {
 
   async #begin(): Promise<void> {
     try {
+      refuseInPoolChild();
       checkRequiredEnv(this.#app, "worker");
-      await importTaskModules(this.#app.config.include);
+      await importTaskModules([...this.#app.config.include, ...(this.#options.include ?? [])]);
+      this.#weighHazards();
       await this.#consume(await this.#app.broker());
       this.#state = "running";
     } catch (error) {
+      await this.#pool?.[Symbol.asyncDispose]();
+      await this.#parts?.[Symbol.asyncDispose]();
       this.#end();
       throw error;
     }
   }
 
+  #weighHazards(): void {
+    const { config, tasks } = this.#app;
+    for (const { id, detail } of checkHazards(config, tasks.all())) this.#log.warn("hazard", { id, detail });
+  }
+
   async #consume(broker: Broker): Promise<void> {
-    const { queues } = this.#app;
-    await broker.declare(queues.topologyOf(this.queues));
-    const pool = this.#makePool();
-    const parts = await this.#makeParts(pool);
+    const { queues, hostname } = this;
+    await broker.declare(this.#app.queues.topologyOf(queues));
+    const pool = (this.#pool = this.#makePool());
     await pool.start();
-    this.#pool = pool;
-    this.#consumer = broker.consume(this.queues, { prefetch: pool.size });
+    const plan = { app: this.#app, broker, hostname, queues, pool, log: this.#log, giveUp: this.#giveUp.signal };
+    const parts = (this.#parts = await openParts(plan));
+    this.#consumer = broker.consume(queues, { prefetch: pool.size });
     this.#consuming = this.#executeAll(this.#consumer, parts).catch((error: unknown) => {
       this.#failure = toError(error);
       void this.stop();
@@ -124,37 +163,36 @@ export class Worker implements AsyncDisposable {
 
   async #executeAll(consumer: Consumer, parts: WorkerParts): Promise<void> {
     for await (const delivery of consumer) {
-      const execution = execute(delivery, parts);
-      this.#running.add(execution);
-      void execution.then(() => this.#running.delete(execution));
+      this.#underWay += 1;
+      void execute(delivery, parts).then(this.#executed);
     }
   }
 
-  #makePool(): Pool {
-    const { config, tasks, resources, clock } = this.#app;
-    const runner = { config, tasks, resources, log: this.#log };
-    return new InlinePool({
-      size: this.concurrency,
-      clock,
-      runTask: (job, hooks) => runTask(job, hooks, runner),
-      softLimitError: (limitMs) => new SoftTimeLimitExceededError(limitMs),
-    });
-  }
+  readonly #executed = (isDone: boolean): void => {
+    this.#underWay -= 1;
+    if (!isDone) this.#unfinished += 1;
+    if (this.#underWay === 0) this.#calm?.resolve();
+  };
 
-  async #makeParts(pool: Pool): Promise<WorkerParts> {
-    const { config, tasks, producer, clock } = this.#app;
-    return {
-      hostname: this.hostname,
-      config,
-      tasks,
-      producer,
-      backend: await this.#app.optionalResultBackend(),
-      revocations: new Revocations(await this.#app.keys()),
-      pool,
-      clock,
+  #makePool(): Pool {
+    const { appModule, preload, pool: name = this.#app.config.workerPool } = this.#options;
+    const { workerMaxTasksPerChild, workerMaxMemoryPerChild } = this.#app.config;
+    return makePool({
+      name,
+      size: this.concurrency,
+      app: this.#app,
       log: this.#log,
-      giveUp: this.#giveUp.signal,
-    };
+      appModule,
+      include: this.#options.include,
+      preload,
+      maxTasksPerChild: workerMaxTasksPerChild,
+      maxMemoryPerChildBytes: workerMaxMemoryPerChild === undefined ? undefined : workerMaxMemoryPerChild * 1024,
+      onWornOut: () => {
+        this.#isWornOut = true;
+        this.#log.info("worn out by its tasks, stopping", { node: this.hostname });
+        void this.stop();
+      },
+    });
   }
 
   async #drain(): Promise<void> {
@@ -166,13 +204,15 @@ export class Worker implements AsyncDisposable {
     await this.#consumer?.[Symbol.asyncDispose](); // what is not settled by now is left to its lease
     await settled;
     await this.#pool?.[Symbol.asyncDispose]();
+    await this.#parts?.[Symbol.asyncDispose]();
     this.#end();
   }
 
   async #settleAll(): Promise<void> {
     await this.#consumer?.stop();
     await this.#consuming;
-    await Promise.all(this.#running);
+    this.#calm = deferred();
+    if (this.#underWay > 0) await this.#calm.promise;
   }
 
   /** Resolves when what was given up has had its time to be handed back: a broker that is away must not keep the worker. */
@@ -184,9 +224,14 @@ export class Worker implements AsyncDisposable {
 
   #limitGrace(graceMs: number): void {
     this.#app.clock.sleep(graceMs, { signal: this.#drained.signal }).then(
-      () => this.#giveUp.abort(new WorkerStoppedError(this.hostname)),
+      () => this.#giveUpRunning(),
       () => undefined, // all finished in time
     );
+  }
+
+  #giveUpRunning(): void {
+    this.#giveUp.abort(new WorkerStoppedError(this.hostname));
+    for (const task of this.#parts?.running ?? []) task.end("given-up");
   }
 
   #end(): void {

@@ -28,11 +28,13 @@ describe("what SQLite commits", () => {
     const none = { result: null, traceback: null, doneAt: null, children: [], parentId: null, groupId: null };
     const promises: Readonly<Record<string, () => Promise<unknown>>> = {
       declare: () => store.declare({ queues: [{ name: "other" }] }),
-      push: () => store.push([{ queue: QUEUE, message: messageOf("x"), delayMs: 0 }]),
+      push: () => store.push([{ queues: [QUEUE], message: messageOf("x"), delayMs: 0 }]),
       store: () => backend.store([{ taskId: "t", state: "SUCCESS", ...none }]),
       forget: () => backend.forget(["t"]),
       claim: () => keys.claim("key", "owner", 1_000),
       release: () => keys.release("key", "owner"),
+      replay: () => store.replay({}, undefined),
+      drop: () => store.drop({}),
       purge: () => store.purge(QUEUE),
       remove: () => store.remove("other", { ifEmpty: false, ifUnused: false }),
     };
@@ -46,7 +48,7 @@ describe("what SQLite commits", () => {
   it("is not where losing it leads to no more than a redelivery", async () => {
     await using stage = await openStage();
     const { store } = stage;
-    await store.push([{ queue: QUEUE, message: messageOf("x"), delayMs: 0 }]);
+    await store.push([{ queues: [QUEUE], message: messageOf("x"), delayMs: 0 }]);
     const receipts: string[] = [];
     const take = async (): Promise<void> => {
       for (const { receipt } of await store.take([QUEUE], { max: 1, leaseMs: 60_000, waitMs: 0 }))

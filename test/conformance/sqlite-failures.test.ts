@@ -227,7 +227,7 @@ describe("an SQLite file with a message that cannot be read", () => {
     });
   }
 
-  it("lists a dead letter whose reason cannot be read", async () => {
+  it("lists a dead letter whose history cannot be read", async () => {
     await using file = await sqliteFile();
     await using database = openDatabase(file.path);
     await using store = new SqliteStore({ url: file.path, database });
@@ -235,8 +235,9 @@ describe("an SQLite file with a message that cannot be read", () => {
     const [leased] = await store.take([QUEUE], { max: 1, leaseMs: 60_000, waitMs: 0 });
     const reason = { code: "rejected", detail: "No." };
     await store.settle([{ receipt: leased?.receipt ?? "", outcome: "dead-letter", reason }]);
-    await database.transaction("relaxed", (sql) => sql("UPDATE messages SET reason = '[half'").run());
-    expect(await store.deadLetters({})).toMatchObject([{ reason: { code: "unreadable", detail: "[half" } }]);
+    await database.transaction("relaxed", (sql) => sql("UPDATE dead_letters SET history = '[half'").run());
+    expect(await store.deadLetters({})).toMatchObject([{ reason, history: [] }]);
+    expect(await store.replay({}, undefined)).toBe(1);
   });
 
   it("passes over a broadcast that cannot be read", async () => {
@@ -452,8 +453,8 @@ async function declareAndPush(store: SqliteStore, count: number): Promise<void> 
   await store.push(Array.from({ length: count }, (_, index) => itemOf(`${index}`)));
 }
 
-function itemOf(text: string): { queue: string; message: ReturnType<typeof messageOf>; delayMs: number } {
-  return { queue: QUEUE, message: messageOf(text), delayMs: 0 };
+function itemOf(text: string): { queues: string[]; message: ReturnType<typeof messageOf>; delayMs: number } {
+  return { queues: [QUEUE], message: messageOf(text), delayMs: 0 };
 }
 
 async function pageCount(database: Database): Promise<number> {

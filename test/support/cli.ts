@@ -1,9 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Celeriac } from "celeriac";
 import { eventually } from "./eventually.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
+/** The command as it is installed. */
+const BUILT_COMMAND = [resolve(ROOT, "dist/cli/main.js")];
 /** The command from its sources, which resolve "celeriac" to themselves. */
 const COMMAND = [
   "--import",
@@ -20,6 +25,10 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** @default 20_000 */
   readonly timeoutMs?: number;
+  /** Whether the command is run as it is installed, compiled, in place of its sources. @default false */
+  readonly built?: boolean;
+  /** Whether it leads a process group, as a command does that was typed in a terminal. @default false */
+  readonly ownGroup?: boolean;
 }
 
 export interface CliOutcome {
@@ -39,6 +48,51 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   if (signal === "SIGKILL")
     throw new Error(`celeriac ${args.join(" ")} took longer than ${timeoutMs} ms:\n${output.stderr}`);
   return { code, ...output };
+}
+
+/** An app of its own in a directory of its own, with the command line in it. */
+export interface CliBed extends AsyncDisposable {
+  readonly directory: string;
+  /** An app without tasks on the same broker and result backend. */
+  readonly producer: Celeriac;
+  /** `celeriac …` without an app. */
+  celeriac(...args: readonly string[]): Promise<CliOutcome>;
+  /** `celeriac -A app.ts …` */
+  withApp(...args: readonly string[]): Promise<CliOutcome>;
+  /** `celeriac -A app.ts worker …`; killed with the bed. */
+  worker(args?: readonly string[], options?: Partial<CliOptions>): Promise<WorkerProcess>;
+}
+
+/** `tasks` is TypeScript that defines tasks of `app`, whose broker and result backend are `sqlite:celeriac.db`. */
+export async function openCliBed(tasks: string): Promise<CliBed> {
+  const directory = await mkdtemp(join(tmpdir(), "celeriac-cli-"));
+  const workers: WorkerProcess[] = [];
+  const place = "sqlite:celeriac.db";
+  const absolutePlace = `sqlite:${join(directory, "celeriac.db")}`;
+  const producer = new Celeriac({ broker: absolutePlace, resultBackend: absolutePlace }, { env: {} });
+  const source = `import { Celeriac } from "${new URL("../../src/index.ts", import.meta.url).href}";
+    export const app: Celeriac = new Celeriac({ name: "test", broker: "${place}", resultBackend: "${place}" });
+    ${tasks}`;
+  await writeFile(join(directory, "app.ts"), source);
+  await writeFile(join(directory, "package.json"), '{"type":"module"}');
+  const celeriac = (...args: readonly string[]): Promise<CliOutcome> =>
+    runCli(args, { cwd: directory, timeoutMs: 50_000 });
+  return {
+    directory,
+    producer,
+    celeriac,
+    withApp: (...args) => celeriac("-A", "app.ts", ...args),
+    worker: async (args = [], options = {}) => {
+      const worker = await startWorker(["-A", "app.ts", "worker", ...args], { cwd: directory, ...options });
+      workers.push(worker);
+      return worker;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+      await producer.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 export interface LogLine {
@@ -98,11 +152,12 @@ function expectReady(child: ChildProcess, stderr: string): void {
 
 function start(
   args: readonly string[],
-  { cwd, env = {} }: CliOptions,
+  { cwd, env = {}, built = false, ownGroup = false }: CliOptions,
 ): { child: ChildProcess; output: { stdout: string; stderr: string } } {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [...COMMAND, ...args], {
+  const child = spawn(process.execPath, [...(built ? BUILT_COMMAND : COMMAND), ...args], {
     cwd,
+    detached: ownGroup,
     env: { PATH, HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

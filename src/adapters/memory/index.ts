@@ -18,8 +18,10 @@ export function memory(): Required<Adapter> {
   const resultsOn = (clock: Clock): MemoryResults => (results ??= new MemoryResults(clock));
   return {
     url: "memory:",
-    createBroker: ({ clock, log }) =>
-      new QueuedBroker({ store: new MemoryStore({ clock, queues: queuesOn(clock) }), broadcaster, clock, log }),
+    createBroker: ({ clock, log, visibilityTimeoutMs: leaseMs }) => {
+      const store = new MemoryStore({ clock, queues: queuesOn(clock) });
+      return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
+    },
     createResultBackend: ({ clock, resultExpiresMs }) =>
       new MemoryBackend({ clock, resultExpiresMs, results: resultsOn(clock) }),
     createKeyStore: ({ clock }) => new MemoryKeyStore({ clock, claims }),

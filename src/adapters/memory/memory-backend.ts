@@ -29,12 +29,11 @@ export class MemoryBackend implements ResultBackend {
     return this.#do(() => undefined);
   }
 
-  store(metas: readonly TaskMeta[]): Promise<void> {
+  store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
     return this.#do(() => {
       const texts = metas.map(encodeMeta);
-      for (const [index, { taskId, state }] of metas.entries()) {
-        this.#results.put(taskId, texts[index] ?? "", state === "SUCCESS", this.#expiresMs);
-      }
+      const refused = metas.filter((meta, index) => !this.#results.put(meta, texts[index] ?? "", this.#expiresMs));
+      return refused.map(({ taskId }) => taskId);
     });
   }
 

@@ -1,4 +1,4 @@
-import type { QueueDepth } from "../../broker/broker.ts";
+import type { DeliveryNote, QueueDepth, UniqueKey } from "../../broker/broker.ts";
 import type { Message } from "../../message/message.ts";
 import type { Queue } from "../../routing/topology.ts";
 import { MinHeap } from "../../util/min-heap.ts";
@@ -10,8 +10,12 @@ export interface Entry {
   readonly queue: MemoryQueue;
   /** Order of arrival in the whole store. It stays when the message comes back, so that it is next again. */
   readonly arrival: number;
+  /** As it was published; whether it still holds its key is known to `UniqueKeys`. */
+  readonly unique: UniqueKey | undefined;
   deliveries: number;
   fence: number;
+  isLeased: boolean;
+  history: readonly DeliveryNote[];
   /** When the delay or the lease ends, in milliseconds since the epoch. */
   until: number;
 }
@@ -51,13 +55,21 @@ export class MemoryQueue {
 
   /** Takes out what `first` has shown. */
   lease(): void {
-    this.#ready.pop();
+    const entry = this.#ready.pop();
+    if (entry === undefined) return;
+    entry.isLeased = true;
     this.#leased += 1;
   }
 
   /** A leased message is gone, or about to be added again. */
-  release(): void {
+  release(entry: Entry): void {
+    entry.isLeased = false;
     this.#leased -= 1;
+  }
+
+  /** Takes out a message that waits. */
+  delete(entry: Entry): void {
+    if (!this.#ready.delete(entry)) this.#delayed.delete(entry);
   }
 
   /** When there will be a ready message; Infinity when there is nothing to wait for. */
@@ -75,11 +87,9 @@ export class MemoryQueue {
     };
   }
 
-  purge(): number {
-    const purged = this.#ready.size + this.#delayed.size;
-    this.#ready.clear();
-    this.#delayed.clear();
-    return purged;
+  /** Takes out everything that waits. */
+  purge(): readonly Entry[] {
+    return [...this.#ready.drain(), ...this.#delayed.drain()];
   }
 
   attend(consumer: string, until: number): void {

@@ -1,25 +1,24 @@
-import type { DeadLetter, DeadLetterQuery, DeadLetterReason, QueueDepth } from "../../broker/broker.ts";
-import { TopologyMismatchError, UnroutableError } from "../../broker/errors.ts";
+import type { DeadLetter, DeadLetterQuery, DeadLetterSelection, QueueDepth } from "../../broker/broker.ts";
+import { UnroutableError } from "../../broker/errors.ts";
+import { LEASE_LOST, withNote } from "../../broker/queued/history.ts";
 import type { Leased, PushItem, Settlement, StoredExchange } from "../../broker/queued/message-store.ts";
-import type { Message } from "../../message/message.ts";
-import type { Binding, Exchange, ExchangeType, Topology } from "../../routing/topology.ts";
+import type { Topology } from "../../routing/topology.ts";
 import type { Clock } from "../../util/clock.ts";
+import { MemoryDeadLetters } from "./memory-dead-letters.ts";
+import { entryOf } from "./memory-entry.ts";
+import { MemoryExchanges } from "./memory-exchanges.ts";
 import { isServedBefore, MemoryQueue } from "./memory-queue.ts";
 import type { Entry } from "./memory-queue.ts";
-
-/** Priority of a message that names none. */
-const DEFAULT_PRIORITY = 0;
-
-const DEFAULT_DEAD_LETTER_LIMIT = 100;
+import { UniqueKeys } from "./memory-unique-keys.ts";
 
 /** What one or more `MemoryStore`s hold together, as a database file is behind many connections. */
 export class MemoryQueues {
   readonly #clock: Clock;
-  readonly #exchanges = new Map<string, ExchangeType>();
-  readonly #bindings = new Map<string, Binding>();
+  readonly #exchanges = new MemoryExchanges();
   readonly #queues = new Map<string, MemoryQueue>();
   readonly #leases = new Map<string, Entry>();
-  readonly #deadLetters: DeadLetter[] = [];
+  readonly #deadLetters = new MemoryDeadLetters();
+  readonly #uniqueKeys = new UniqueKeys();
   readonly #watchers = new Map<() => void, readonly string[]>();
   /** No lease ends before this: until then, the leases need not be looked through. */
   #firstLeaseEnd = Infinity;
@@ -31,23 +30,18 @@ export class MemoryQueues {
 
   declare(topology: Topology): void {
     const now = this.#now();
-    this.#checkTypes(topology.exchanges ?? []);
-    for (const { name, type } of topology.exchanges ?? []) this.#exchanges.set(name, type);
+    this.#exchanges.declare(topology.exchanges ?? []);
     for (const queue of topology.queues ?? []) {
       const existing = this.#queues.get(queue.name);
       if (existing === undefined) this.#queues.set(queue.name, new MemoryQueue(queue, now));
       else existing.touch(now);
     }
-    for (const binding of topology.bindings ?? []) {
-      this.#bindings.set(JSON.stringify([binding.exchange, binding.queue, binding.routingKey]), binding);
-    }
+    this.#exchanges.bind(topology.bindings ?? []);
   }
 
   exchange(name: string): StoredExchange | undefined {
     this.#now();
-    const type = this.#exchanges.get(name);
-    if (type === undefined) return undefined;
-    return { type, bindings: [...this.#bindings.values()].filter((binding) => binding.exchange === name) };
+    return this.#exchanges.get(name);
   }
 
   existing(names: readonly string[]): ReadonlySet<string> {
@@ -55,21 +49,24 @@ export class MemoryQueues {
     return new Set(names.filter((name) => this.#queues.has(name)));
   }
 
-  push(pushed: readonly PushItem[]): void {
+  push(items: readonly PushItem[]): readonly (string | undefined)[] {
     const now = this.#now();
-    const items = pushed.filter(({ signal }) => signal?.aborted !== true);
-    const placed = items.map((item) => ({ item, queue: this.#queueToPushTo(item.queue) }));
-    for (const { item, queue } of placed) {
-      const priority = item.message.properties.priority ?? DEFAULT_PRIORITY;
-      const arrival = this.#arrivals++;
-      const until = now + item.delayMs;
-      queue.add({ message: copyOf(item.message), priority, queue, arrival, deliveries: 0, fence: 0, until }, now);
-    }
-    for (const queue of new Set(items.map((item) => item.queue))) this.#notify(queue);
+    const wanted = items.filter(({ signal }) => signal?.aborted !== true);
+    const names = new Set(wanted.flatMap((item) => item.queues));
+    for (const name of names) this.#existing(name);
+    const holders = items.map((item) => (item.signal?.aborted === true ? undefined : this.#pushOne(item, now)));
+    for (const name of names) this.#notify(name);
+    return holders;
+  }
+
+  /** Whether a lease has run out that nobody has renewed yet. It is held until the next `take`. */
+  get hasEndedLeases(): boolean {
+    return this.#clock.now() >= this.#firstLeaseEnd;
   }
 
   take(names: readonly string[], max: number, leaseMs: number): readonly Leased[] {
     const now = this.#now();
+    if (this.hasEndedLeases) this.#endLeases(now);
     const queues = names.flatMap((name) => this.#queues.get(name) ?? []);
     const taken: Leased[] = [];
     while (taken.length < max) {
@@ -134,7 +131,9 @@ export class MemoryQueues {
 
   purge(name: string): number {
     this.#now();
-    return this.#queues.get(name)?.purge() ?? 0;
+    const purged = this.#queues.get(name)?.purge() ?? [];
+    for (const entry of purged) this.#uniqueKeys.free(entry);
+    return purged.length;
   }
 
   remove(name: string, conditions: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): boolean {
@@ -147,14 +146,36 @@ export class MemoryQueues {
     return true;
   }
 
-  deadLetters({ queue, limit = DEFAULT_DEAD_LETTER_LIMIT }: DeadLetterQuery): readonly DeadLetter[] {
-    return this.#deadLetters.filter((letter) => queue === undefined || letter.queue === queue).slice(0, limit);
+  deadLetters(query: DeadLetterQuery): readonly DeadLetter[] {
+    return this.#deadLetters.list(query);
   }
 
-  /** The time, after everything that it has brought about: leases have ended, unused queues are gone. */
+  replay(selection: DeadLetterSelection, to: string | undefined): number {
+    const now = this.#now();
+    if (to !== undefined) this.#existing(to);
+    const letters = this.#deadLetters.select(selection);
+    const placed = letters.map((letter) => ({ letter, queue: this.#existing(to ?? letter.queue) }));
+    this.#deadLetters.delete(letters);
+    for (const { letter, queue } of placed) {
+      const { entry, reason, diedAt } = letter;
+      const history = withNote(entry.history, reason, diedAt);
+      const revived = { ...entry, queue, arrival: this.#arrivals++, deliveries: 0, history, until: now };
+      this.#uniqueKeys.holdIfFree(revived);
+      queue.add(revived, now);
+    }
+    for (const { name } of new Set(placed.map(({ queue }) => queue))) this.#notify(name);
+    return letters.length;
+  }
+
+  drop(selection: DeadLetterSelection): number {
+    const letters = this.#deadLetters.select(selection);
+    this.#deadLetters.delete(letters);
+    return letters.length;
+  }
+
+  /** The time, after what it has brought about: unused queues are gone. */
   #now(): number {
     const now = this.#clock.now();
-    if (now >= this.#firstLeaseEnd) this.#endLeases(now);
     for (const queue of this.#queues.values()) if (queue.isExpired(now)) this.#delete(queue.name);
     return now;
   }
@@ -162,26 +183,38 @@ export class MemoryQueues {
   #endLeases(now: number): void {
     this.#firstLeaseEnd = Infinity;
     for (const [receipt, entry] of this.#leases) {
-      if (entry.until <= now) this.#putBack(receipt, entry, now);
+      if (entry.until <= now) this.#loseLease(receipt, entry, now);
       else this.#firstLeaseEnd = Math.min(this.#firstLeaseEnd, entry.until);
     }
   }
 
-  #checkTypes(exchanges: readonly Exchange[]): void {
-    for (const { name, type } of exchanges) {
-      const existing = this.#exchanges.get(name) ?? type;
-      if (existing !== type) throw new TopologyMismatchError(`Exchange "${name}"`, existing, type);
-    }
+  #loseLease(receipt: string, entry: Entry, now: number): void {
+    entry.history = withNote(entry.history, LEASE_LOST, entry.until);
+    this.#putBack(receipt, entry, now);
   }
 
-  #queueToPushTo(name: string): MemoryQueue {
+  #existing(name: string): MemoryQueue {
     const queue = this.#queues.get(name);
     if (queue === undefined) throw new UnroutableError("", name);
     return queue;
   }
 
+  /** The correlation id of the message that keeps the unique key, if there is one; then nothing was pushed. */
+  #pushOne({ queues, message, delayMs, unique }: PushItem, now: number): string | undefined {
+    const holder = unique && this.#uniqueKeys.clear(unique, message, (entry) => entry.queue.delete(entry));
+    if (holder !== undefined) return holder;
+    for (const name of queues) {
+      const queue = this.#existing(name);
+      const entry = entryOf({ message, unique, queue, arrival: this.#arrivals++, until: now + delayMs });
+      this.#uniqueKeys.hold(entry);
+      queue.add(entry, now);
+    }
+    return undefined;
+  }
+
   #lease(entry: Entry, until: number): Leased {
     entry.queue.lease();
+    this.#uniqueKeys.start(entry);
     entry.deliveries += 1;
     entry.fence += 1;
     entry.until = until;
@@ -201,9 +234,15 @@ export class MemoryQueues {
     const { receipt } = settlement;
     switch (settlement.outcome) {
       case "ack":
-        this.#release(receipt, entry);
+        this.#end(receipt, entry);
         break;
       case "requeue":
+        if (settlement.reason !== undefined) entry.history = withNote(entry.history, settlement.reason, now);
+        entry.until = now;
+        this.#putBack(receipt, entry, now);
+        break;
+      case "hand-back":
+        entry.deliveries -= 1;
         entry.until = now;
         this.#putBack(receipt, entry, now);
         break;
@@ -213,14 +252,19 @@ export class MemoryQueues {
         this.#putBack(receipt, entry, now);
         break;
       case "dead-letter":
-        this.#bury(entry, settlement.reason, now);
-        this.#release(receipt, entry);
+        this.#deadLetters.add(entry, settlement.reason, now);
+        this.#end(receipt, entry);
     }
+  }
+
+  #end(receipt: string, entry: Entry): void {
+    this.#release(receipt, entry);
+    this.#uniqueKeys.free(entry);
   }
 
   #release(receipt: string, entry: Entry): void {
     this.#leases.delete(receipt);
-    entry.queue.release();
+    entry.queue.release(entry);
   }
 
   #putBack(receipt: string, entry: Entry, now: number): void {
@@ -229,21 +273,11 @@ export class MemoryQueues {
     this.#notify(entry.queue.name);
   }
 
-  #bury({ arrival, queue, message, deliveries }: Entry, reason: DeadLetterReason, now: number): void {
-    this.#deadLetters.push({
-      id: String(arrival),
-      queue: queue.name,
-      message,
-      reason,
-      deliveries,
-      diedAt: new Date(now),
-    });
-  }
-
   #delete(name: string): void {
+    for (const entry of this.#queues.get(name)?.purge() ?? []) this.#uniqueKeys.free(entry);
+    for (const [receipt, entry] of this.#leases) if (entry.queue.name === name) this.#end(receipt, entry);
     this.#queues.delete(name);
-    for (const [key, binding] of this.#bindings) if (binding.queue === name) this.#bindings.delete(key);
-    for (const [receipt, entry] of this.#leases) if (entry.queue.name === name) this.#leases.delete(receipt);
+    this.#exchanges.unbind(name);
   }
 
   /** Whoever waited longest is woken first: a woken watcher that watches again goes to the end. */
@@ -259,10 +293,4 @@ function firstOf(queues: readonly MemoryQueue[], now: number): Entry | undefined
     if (entry !== undefined && (first === undefined || isServedBefore(entry, first))) first = entry;
   }
   return first;
-}
-
-/** As a wire would have it: the sender may go on changing what it sent, and headers are plain JSON. */
-function copyOf(message: Message): Message {
-  const headers = JSON.parse(JSON.stringify(message.headers)) as Message["headers"];
-  return { ...message, body: Uint8Array.from(message.body), headers, properties: { ...message.properties } };
 }

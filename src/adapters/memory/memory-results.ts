@@ -1,3 +1,4 @@
+import type { TaskMeta } from "../../backend/task-meta.ts";
 import type { Clock } from "../../util/clock.ts";
 
 type Listener = (taskId: string, text: string) => void;
@@ -6,6 +7,7 @@ interface StoredResult {
   /** The result document, as it would be stored elsewhere. */
   readonly text: string;
   readonly isSuccess: boolean;
+  readonly fence: number | undefined;
   readonly expiresAt: number;
 }
 
@@ -20,20 +22,22 @@ export class MemoryResults {
     this.#clock = clock;
   }
 
-  /** Stores a document unless the task has succeeded before. */
-  put(taskId: string, text: string, isSuccess: boolean, expiresMs: number): void {
+  /** Stores a document unless the task has succeeded before. False, with nothing stored, when a later run has told of the task. */
+  put({ taskId, state, fence }: TaskMeta, text: string, expiresMs: number): boolean {
     const now = this.#clock.now();
     this.#dropExpired(now);
-    const earlier = this.#results.get(taskId);
-    if (earlier?.isSuccess === true && earlier.expiresAt > now) return;
+    const earlier = this.#living(taskId, now);
+    if (fence !== undefined && earlier?.fence !== undefined && fence < earlier.fence) return false;
+    if (earlier?.isSuccess === true) return true;
     this.#results.delete(taskId);
-    this.#results.set(taskId, { text, isSuccess, expiresAt: now + expiresMs });
+    const isSuccess = state === "SUCCESS";
+    this.#results.set(taskId, { text, isSuccess, fence: fence ?? earlier?.fence, expiresAt: now + expiresMs });
     for (const listener of this.#listeners) listener(taskId, text);
+    return true;
   }
 
   get(taskId: string): string | undefined {
-    const result = this.#results.get(taskId);
-    return result !== undefined && result.expiresAt > this.#clock.now() ? result.text : undefined;
+    return this.#living(taskId, this.#clock.now())?.text;
   }
 
   delete(taskId: string): void {
@@ -46,6 +50,11 @@ export class MemoryResults {
 
   unlisten(listener: Listener): void {
     this.#listeners.delete(listener);
+  }
+
+  #living(taskId: string, now: number): StoredResult | undefined {
+    const result = this.#results.get(taskId);
+    return result !== undefined && result.expiresAt > now ? result : undefined;
   }
 
   #dropExpired(now: number): void {

@@ -1,4 +1,10 @@
-import type { BrokerFeatures, DeadLetter, DeadLetterQuery, QueueDepth } from "../../broker/broker.ts";
+import type {
+  BrokerFeatures,
+  DeadLetter,
+  DeadLetterQuery,
+  DeadLetterSelection,
+  QueueDepth,
+} from "../../broker/broker.ts";
 import { BrokerUnavailableError } from "../../broker/errors.ts";
 import type {
   Leased,
@@ -17,6 +23,7 @@ const FEATURES: BrokerFeatures = {
   priorityStep: 1,
   maxDelayMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 128 * 1024 * 1024,
+  uniqueKeys: true,
 };
 
 export interface MemoryStoreOptions {
@@ -54,7 +61,7 @@ export class MemoryStore implements MessageStore {
     return this.#do((queues) => queues.existing(names));
   }
 
-  push(items: readonly PushItem[]): Promise<void> {
+  push(items: readonly PushItem[]): Promise<readonly (string | undefined)[]> {
     return this.#do((queues) => queues.push(items));
   }
 
@@ -62,6 +69,8 @@ export class MemoryStore implements MessageStore {
     const end = this.#clock.now() + options.waitMs;
     for (;;) {
       options.signal?.throwIfAborted();
+      // After a block of the event loop, renewals are as late as this: they come first.
+      if (this.#queues.hasEndedLeases) await this.#clock.sleep(0, options);
       const taken = await this.#do((queues) => queues.take(names, options.max, options.leaseMs));
       if (taken.length > 0 || this.#clock.now() >= end) return taken;
       await this.#waitForMessage(names, end, options.signal);
@@ -98,6 +107,14 @@ export class MemoryStore implements MessageStore {
 
   deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
     return this.#do((queues) => queues.deadLetters(query));
+  }
+
+  replay(selection: DeadLetterSelection, queue: string | undefined): Promise<number> {
+    return this.#do((queues) => queues.replay(selection, queue));
+  }
+
+  drop(selection: DeadLetterSelection): Promise<number> {
+    return this.#do((queues) => queues.drop(selection));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

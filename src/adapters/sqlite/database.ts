@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   /** Absolute. */
   readonly path: string;
   readonly clock: Clock;
+  /** What durable commits are here. @default "durable" */
+  readonly durable?: Exclude<Durability, "relaxed">;
   /** Makes the error that the user of this database owes its callers. */
   readonly unavailable: (detail: string, options: { readonly cause?: unknown }) => Error;
 }
@@ -32,6 +34,11 @@ export class Database implements AsyncDisposable {
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+  }
+
+  /** Absolute. */
+  get path(): string {
+    return this.#options.path;
   }
 
   get clock(): Clock {
@@ -66,7 +73,8 @@ export class Database implements AsyncDisposable {
 
   /** `work` runs with the write lock held, and counts for nothing when it throws. Aborted before that, it does not run. */
   transaction<T>(durability: Durability, work: (sql: Sql) => T, options: Abortable = {}): Promise<T> {
-    return this.#use((shared) => shared.transaction(durability, work, options));
+    const asked = durability === "durable" ? (this.#options.durable ?? "durable") : durability;
+    return this.#use((shared) => shared.transaction(asked, work, options));
   }
 
   changes(): Promise<ChangeFeed> {

@@ -13,18 +13,30 @@ import { SqliteStore } from "./sqlite-store.ts";
 export interface SqliteOptions {
   /** The database file, made when it is missing; its directory must exist. Relative paths start at the working directory. */
   readonly path: string;
+  /**
+   * What sends and results survive: `full` a power loss, `normal` only a crash of the process, and then several times as many can be sent
+   * one after the other. Nothing is ever undone halfway. SQLite: `PRAGMA synchronous`. @default "full"
+   */
+  readonly synchronous?: "full" | "normal";
 }
 
 /** Broker, results and keys in one file, for any number of processes of one machine. No server, and nothing lost when the power goes. */
-export function sqlite({ path: file }: SqliteOptions): Adapter {
+export function sqlite({ path: file, synchronous = "full" }: SqliteOptions): Adapter {
   const path = resolve(file);
+  const durable = synchronous === "full" ? "durable" : "crash-safe";
   const url = `sqlite:${file}`;
   const brokerDatabase = (clock: Clock): Database =>
-    new Database({ path, clock, unavailable: (detail, options) => new BrokerUnavailableError(url, detail, options) });
+    new Database({
+      path,
+      clock,
+      durable,
+      unavailable: (detail, options) => new BrokerUnavailableError(url, detail, options),
+    });
   const resultDatabase = (clock: Clock): Database =>
     new Database({
       path,
       clock,
+      durable,
       unavailable: (detail, options) => new ResultBackendUnavailableError(url, detail, options),
     });
   return {

@@ -1,7 +1,10 @@
+import { LEASE_LOST } from "../../broker/queued/history.ts";
 import type { Leased } from "../../broker/queued/message-store.ts";
 import type { Message } from "../../message/message.ts";
-import { DELAYED, LEASED, READY } from "./schema.ts";
-import { formatReceipt, settle } from "./settle.ts";
+import { bury } from "./dead-letters.ts";
+import { noteAt } from "./history.ts";
+import { formatReceipt } from "./receipt.ts";
+import { DELAYED, KEY_FREED, LEASED, READY, UNTIL_START } from "./schema.ts";
 import type { Sql } from "./shared-database.ts";
 import { decodeMessage, UNREADABLE, type StoredMessage } from "./stored-message.ts";
 
@@ -15,11 +18,15 @@ const ANY_READY = `SELECT 1 FROM messages WHERE ${IS_READY} LIMIT 1`;
 const NEXT_DUE = `SELECT due_at FROM messages WHERE ${IS_WAITING} ORDER BY due_at LIMIT 1`;
 const DUE = `SELECT id FROM messages WHERE ${IS_WAITING} AND due_at <= ? ORDER BY due_at LIMIT ${PROMOTED_A_TAKE}`;
 const PROMOTE = `UPDATE messages SET state = ${READY} WHERE id = ?`;
-const COLUMNS = "id, queue, deliveries, fence, head, body";
+/** Most messages are told by one look at `isEventful` that nothing is to be done but to lease them. */
+const IS_EVENTFUL = `(key_state IS ${UNTIL_START} OR due_at <> since)`;
+const COLUMNS = `id, queue, deliveries, fence, ${IS_EVENTFUL} AS isEventful, head, body`;
 const FIRST_ROWS = `SELECT ${COLUMNS} FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
 const FIRST_PLACES = `SELECT id, rank, since FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
 const ROW = `SELECT ${COLUMNS} FROM messages WHERE id = ?`;
 const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
+const LEASE_ENDED = "SELECT due_at AS at FROM messages WHERE id = ? AND due_at <> since";
+const START = `UPDATE messages SET key_state = ${UNTIL_START | KEY_FREED} WHERE id = ? AND key_state = ${UNTIL_START}`;
 
 /**
  * When the next message of these queues can be taken: 0 when one is ready, `Infinity` when there is none. Reads one entry of an
@@ -54,7 +61,7 @@ export function lease(
     for (const row of firstReady(sql, queues, max - leased.length)) {
       const message = decodeMessage(row);
       if (message !== undefined) leased.push(claim(sql, row, message, leasedUntil));
-      else if (bury(sql, row, now)) buried += 1;
+      else if (buryUnreadable(sql, row, now)) buried += 1;
     }
     // Those behind what was buried have their turn too.
   } while (buried > 0);
@@ -71,6 +78,7 @@ interface ReadyRow extends StoredMessage {
   readonly queue: string;
   readonly deliveries: number;
   readonly fence: number;
+  readonly isEventful: 0 | 1;
 }
 
 interface Place {
@@ -90,14 +98,23 @@ function firstReady(sql: Sql, queues: readonly string[], max: number): readonly 
     .flatMap(({ id }) => sql<ReadyRow>(ROW).get(id) ?? []);
 }
 
-function claim(sql: Sql, { id, queue, deliveries, ...row }: ReadyRow, message: Message, leasedUntil: number): Leased {
+function claim(sql: Sql, row: ReadyRow, message: Message, leasedUntil: number): Leased {
+  const { id, queue } = row;
+  if (row.isEventful === 1) noteEvents(sql, id);
   sql(CLAIM).run(leasedUntil, id);
   const fence = row.fence + 1;
-  return { receipt: formatReceipt([id, fence]), message, queue, deliveries: deliveries + 1, fence };
+  return { receipt: formatReceipt([id, fence]), message, queue, deliveries: row.deliveries + 1, fence };
+}
+
+/** What being taken means for this message: that its last lease was lost, or that its unique key is free from now on. */
+function noteEvents(sql: Sql, id: number): void {
+  const ended = sql<{ readonly at: number }>(LEASE_ENDED).get(id);
+  if (ended !== undefined) noteAt(sql, id, LEASE_LOST, ended.at);
+  sql(START).run(id);
 }
 
 /** It would end every take otherwise. */
-function bury(sql: Sql, { id, fence }: ReadyRow, now: number): boolean {
+function buryUnreadable(sql: Sql, { id, fence }: ReadyRow, now: number): boolean {
   const reason = { code: UNREADABLE, detail: "What the file holds of it beside its body is damaged." };
-  return settle(sql, { receipt: formatReceipt([id, fence]), outcome: "dead-letter", reason }, now);
+  return bury(sql, [id, fence], reason, now);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../../util/clock.ts";
-import { runMaintenance } from "./maintenance.ts";
+import { leaveTidy, runMaintenance } from "./maintenance.ts";
 import { canonicalPath, openSharedDatabase, type SharedDatabase } from "./shared-database.ts";
 
 /** One user's share in an open file. */
@@ -27,7 +27,9 @@ export async function acquireFile(path: string, clock: Clock): Promise<Hold> {
     file.users -= 1;
     if (file.users > 0) return;
     forget(files, key, file);
-    await (await file.opening)[Symbol.asyncDispose]();
+    const shared = await file.opening;
+    leaveTidy(shared, clock.now());
+    await shared[Symbol.asyncDispose]();
   };
   return { shared: await file.opening, release };
 }

@@ -10,15 +10,21 @@ export class SchemaError extends Error {
 
 /**
  * A message's `state`. All take one byte, and `due_at` always six, so that most changes of state keep a row's size: SQLite then writes
- * only the pages that changed, and not a large body's.
+ * only the pages that changed, and not a large body's. A ready message's `due_at` is its `since`, unless its lease ran out: then it is when.
  */
 export const READY = 2;
 /** Handed out; `due_at` is when the lease ends. */
 export const LEASED = 3;
 /** Not to be handed out before `due_at`. */
 export const DELAYED = 4;
-/** Dead-lettered at `due_at`, with a `reason`. */
-export const DEAD = 5;
+
+/**
+ * A message's `key_state`: null for one without a unique key, else until when it holds its key, plus `KEY_FREED` once it no longer does.
+ * So the key goes with the row, whatever deletes it, and a dead letter still knows what it held.
+ */
+export const UNTIL_START = 0;
+export const UNTIL_END = 1;
+export const KEY_FREED = 2;
 
 /** Step n leads from version n to n + 1 (`PRAGMA user_version`). Steps are never changed once released. All times are in ms since the epoch. */
 const MIGRATIONS: readonly string[] = [
@@ -55,7 +61,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX messages_ready ON messages (queue, rank, since) WHERE state = ${READY};
   CREATE INDEX messages_held ON messages (queue, due_at, state) WHERE state IN (${LEASED}, ${DELAYED});
-  CREATE INDEX messages_dead ON messages (due_at) WHERE state = ${DEAD};
+  CREATE INDEX messages_dead ON messages (due_at) WHERE state = 5;
 
   CREATE TABLE broadcasts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- listeners keep it as their place
@@ -79,6 +85,44 @@ const MIGRATIONS: readonly string[] = [
     key TEXT PRIMARY KEY, owner TEXT NOT NULL, value TEXT, expires_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX claims_expiring ON claims (expires_at);
+  `,
+  `
+  ALTER TABLE messages ADD COLUMN unique_key TEXT;
+  ALTER TABLE messages ADD COLUMN key_state INTEGER;
+  ALTER TABLE messages ADD COLUMN history TEXT;  -- JSON: what happened at its deliveries; null when nothing did
+  CREATE INDEX messages_unique ON messages (unique_key) WHERE key_state < ${KEY_FREED};
+
+  CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- in the order of dying; a message that dies again gets a new one
+    queue TEXT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    died_at INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    unique_key TEXT,
+    key_state INTEGER,
+    history TEXT,
+    head TEXT NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  -- Each filter has an index that lists in the order of ids.
+  CREATE INDEX dead_letters_of_code ON dead_letters (code);
+  CREATE INDEX dead_letters_of_queue ON dead_letters (queue);
+  CREATE INDEX dead_letters_of_queue_and_code ON dead_letters (queue, code);
+  INSERT INTO dead_letters (queue, code, detail, died_at, deliveries, fence, rank, head, body)
+    SELECT queue,
+      iif(json_valid(reason), coalesce(reason ->> '$.code', 'unreadable'), 'unreadable'),
+      iif(json_valid(reason), coalesce(reason ->> '$.detail', ''), coalesce(reason, '')),
+      due_at, deliveries, fence, rank, head, body
+    FROM messages WHERE state = 5 ORDER BY due_at, id;
+  DELETE FROM messages WHERE state = 5;
+  DROP INDEX messages_dead;
+  ALTER TABLE messages DROP COLUMN reason;
+  UPDATE messages SET due_at = since WHERE state = ${READY} AND due_at <> since;
+
+  ALTER TABLE results ADD COLUMN fence INTEGER;  -- of the latest run that stored it with one
   `,
 ];
 

@@ -20,10 +20,11 @@ const CACHE_KIB = 16_384;
 const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
- * `durable` commits survive a power loss. `relaxed` ones survive the death of the process, and a power loss as soon as any later durable
- * one does; until then it may undo them, the latest first: for what is repeated anyway, as taking and acknowledging is.
+ * `durable` commits survive a power loss. The others survive the death of the process, and a power loss as soon as any later durable one
+ * does; until then it may undo them, the latest first. `relaxed` is for what is repeated anyway, as taking and acknowledging is;
+ * `crash-safe` for what is not, so that it never goes to a file that was replaced.
  */
-export type Durability = "durable" | "relaxed";
+export type Durability = "durable" | "crash-safe" | "relaxed";
 
 /** Statements by their text, each prepared once per connection. */
 export type Sql = <Row>(text: string) => Statement<Row>;
@@ -38,7 +39,7 @@ export class SharedDatabase implements AsyncDisposable {
   readonly #inode: number;
   readonly #closed = new AbortController();
   readonly #changes: ChangeFeed;
-  #synchronous: Durability | undefined;
+  #synchronous: "FULL" | "NORMAL" | undefined;
   #currentAt = 0;
 
   constructor(connection: Connection, path: string, clock: Clock, release: () => void) {
@@ -110,8 +111,8 @@ export class SharedDatabase implements AsyncDisposable {
 
   #runTransaction<T>(durability: Durability, work: (sql: Sql) => T): T {
     this.#assertOpen();
-    if (durability === "durable") this.#assertCurrent();
-    this.#setSynchronous(durability);
+    if (durability !== "relaxed") this.#assertCurrent();
+    this.#setSynchronous(durability === "durable" ? "FULL" : "NORMAL");
     this.#sql("BEGIN IMMEDIATE").run();
     try {
       const result = work(this.#sql);
@@ -124,10 +125,10 @@ export class SharedDatabase implements AsyncDisposable {
   }
 
   /** In WAL mode FULL syncs the log with every commit, NORMAL with checkpoints only. Switching costs 0.5 µs. */
-  #setSynchronous(durability: Durability): void {
-    if (this.#synchronous === durability) return;
-    this.#connection.exec(`PRAGMA synchronous = ${durability === "durable" ? "FULL" : "NORMAL"}`);
-    this.#synchronous = durability;
+  #setSynchronous(synchronous: "FULL" | "NORMAL"): void {
+    if (this.#synchronous === synchronous) return;
+    this.#connection.exec(`PRAGMA synchronous = ${synchronous}`);
+    this.#synchronous = synchronous;
   }
 
   #rollBack(): void {

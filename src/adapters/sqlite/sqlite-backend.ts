@@ -8,9 +8,9 @@ import { isRefusal, type Database } from "./database.ts";
 import { ResultFeed } from "./result-feed.ts";
 import type { Sql } from "./shared-database.ts";
 
-const SUCCEEDED = "SELECT 1 FROM results WHERE task_id = ? AND state = 'SUCCESS' AND expires_at > ?";
+const EARLIER = "SELECT state, fence FROM results WHERE task_id = ? AND expires_at > ?";
 /** Replacing gives a new `seq`, by which watchers see the change. */
-const STORE = "INSERT OR REPLACE INTO results (task_id, state, expires_at, meta) VALUES (?, ?, ?, ?)";
+const STORE = "INSERT OR REPLACE INTO results (task_id, state, fence, expires_at, meta) VALUES (?, ?, ?, ?, ?)";
 const FETCH = "SELECT meta FROM results WHERE task_id = ? AND expires_at > ?";
 const FORGET = "DELETE FROM results WHERE task_id = ?";
 
@@ -26,7 +26,7 @@ export class SqliteBackend implements ResultBackend {
   readonly #database: Database;
   readonly #expiresMs: number;
   readonly #log: Logger;
-  readonly #results: Batcher<Result, undefined>;
+  readonly #results: Batcher<Result, boolean>;
   readonly #feed: ResultFeed;
 
   constructor({ database, resultExpiresMs, log }: SqliteBackendOptions) {
@@ -41,10 +41,16 @@ export class SqliteBackend implements ResultBackend {
     return this.#database.open(options);
   }
 
-  async store(metas: readonly TaskMeta[]): Promise<void> {
-    await this.#results.addAll(
-      metas.map((meta) => ({ taskId: meta.taskId, state: meta.state, text: encodeMeta(meta) })),
+  async store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
+    const isStored = await this.#results.addAll(
+      metas.map((meta) => ({
+        taskId: meta.taskId,
+        state: meta.state,
+        fence: meta.fence ?? null,
+        text: encodeMeta(meta),
+      })),
     );
+    return metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId);
   }
 
   /** A document that cannot be read is as good as absent, and logged. */
@@ -86,25 +92,33 @@ export class SqliteBackend implements ResultBackend {
     }
   }
 
-  async #store(results: readonly Result[]): Promise<readonly undefined[]> {
-    await this.#database.transaction("durable", (sql) => {
+  async #store(results: readonly Result[]): Promise<readonly boolean[]> {
+    const isStored = await this.#database.transaction("durable", (sql) => {
       const now = this.#database.clock.now();
-      for (const result of results) storeOne(sql, result, now, now + this.#expiresMs);
+      return results.map((result) => storeOne(sql, result, now, now + this.#expiresMs));
     });
     (await this.#database.changes()).notify("results");
-    return results.map(() => undefined);
+    return isStored;
   }
 }
 
 interface Result {
   readonly taskId: string;
   readonly state: string;
+  readonly fence: number | null;
   /** The result document. */
   readonly text: string;
 }
 
-/** The first success stands, as in Celery: a second run, after a lost lease, changes nothing. `celery/backends/base.py:_store_result`. */
-function storeOne(sql: Sql, { taskId, state, text }: Result, now: number, expiresAt: number): void {
-  if (sql(SUCCEEDED).get(taskId, now) !== undefined) return;
-  sql(STORE).run(taskId, state, Math.min(expiresAt, Number.MAX_SAFE_INTEGER), text);
+/**
+ * False, with nothing stored, when a later run has told of the task. Else the first success stands, as in Celery, and what comes after it
+ * changes nothing: `celery/backends/base.py:_store_result`.
+ */
+function storeOne(sql: Sql, { taskId, state, fence, text }: Result, now: number, expiresAt: number): boolean {
+  const earlier = sql<{ readonly state: string; readonly fence: number | null }>(EARLIER).get(taskId, now);
+  const earlierFence = earlier?.fence ?? null;
+  if (fence !== null && earlierFence !== null && fence < earlierFence) return false;
+  if (earlier?.state === "SUCCESS") return true;
+  sql(STORE).run(taskId, state, fence ?? earlierFence, Math.min(expiresAt, Number.MAX_SAFE_INTEGER), text);
+  return true;
 }

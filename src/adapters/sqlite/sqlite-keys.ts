@@ -1,12 +1,17 @@
 import type { Claim, KeyStore } from "../../broker/key-store.ts";
+import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import { Batcher } from "../../util/batcher.ts";
+import { renewClaim } from "./claims.ts";
 import { isRefusal, type Database } from "./database.ts";
+import { LeapPause } from "./leap-pause.ts";
+import { renewerSource } from "./renewer-source.ts";
 
+const ANY_FROM = "SELECT 1 FROM claims WHERE key BETWEEN ? AND ? LIMIT 1";
 const CLAIM = `
   INSERT INTO claims (key, owner, value, expires_at) VALUES (?, ?, ?, ?)
   ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, value = excluded.value, expires_at = excluded.expires_at
   WHERE owner = excluded.owner OR expires_at <= ?`;
-const RENEW = "UPDATE claims SET expires_at = ? WHERE key = ? AND owner = ? AND expires_at > ?";
+const RUN_OUT = "SELECT 1 FROM claims WHERE key = ? AND owner <> ? AND expires_at <= ?";
 const RELEASE = "DELETE FROM claims WHERE key = ? AND owner = ? AND expires_at > ?";
 const READ = "SELECT owner, value FROM claims WHERE key = ? AND expires_at > ?";
 
@@ -19,16 +24,21 @@ interface WantedKey {
 
 /** Claims as rows. Opened at first use. What one turn of the event loop claims is one commit. */
 export class SqliteKeyStore implements KeyStore {
+  readonly renewer: RenewerSource;
   readonly #database: Database;
   readonly #claims: Batcher<WantedKey, boolean>;
+  readonly #leap: LeapPause;
 
   /** The database is disposed with the key store. */
   constructor(database: Database) {
+    this.renewer = renewerSource({ path: database.path, kind: "claims" });
     this.#database = database;
+    this.#leap = new LeapPause(database.clock);
     this.#claims = new Batcher((wanted) => this.#claim(wanted), { isolates: isRefusal });
   }
 
-  claim(key: string, owner: string, ttlMs: number, value?: string): Promise<boolean> {
+  async claim(key: string, owner: string, ttlMs: number, value?: string): Promise<boolean> {
+    if (await this.#hasRunOut(key, owner)) await this.#leap.rest();
     return this.#claims.add({ key, owner, ttlMs, value });
   }
 
@@ -36,12 +46,17 @@ export class SqliteKeyStore implements KeyStore {
   renew(key: string, owner: string, ttlMs: number): Promise<boolean> {
     return this.#database.transaction("relaxed", (sql) => {
       const now = this.#now();
-      return sql(RENEW).run(until(now, ttlMs), key, owner, now).changes > 0;
+      return renewClaim(sql, { key, owner }, until(now, ttlMs), now);
     });
   }
 
   release(key: string, owner: string): Promise<boolean> {
     return this.#database.transaction("durable", (sql) => sql(RELEASE).run(key, owner, this.#now()).changes > 0);
+  }
+
+  /** Claims that have run out and are not deleted yet count too. */
+  mayHave(prefix: string): Promise<boolean> {
+    return this.#database.read((sql) => sql(ANY_FROM).get(prefix, `${prefix}\u{10FFFF}`) !== undefined);
   }
 
   read(keys: readonly string[]): Promise<ReadonlyMap<string, Claim>> {
@@ -59,6 +74,11 @@ export class SqliteKeyStore implements KeyStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#claims.idle();
     await this.#database[Symbol.asyncDispose]();
+  }
+
+  /** Whether there is another's claim that has run out, or seems to have. */
+  #hasRunOut(key: string, owner: string): Promise<boolean> {
+    return this.#database.read((sql) => sql(RUN_OUT).get(key, owner, this.#now()) !== undefined);
   }
 
   #claim(wanted: readonly WantedKey[]): Promise<readonly boolean[]> {

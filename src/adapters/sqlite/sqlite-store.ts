@@ -1,5 +1,10 @@
-import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterReason, QueueDepth } from "../../broker/broker.ts";
-import { UnroutableError } from "../../broker/errors.ts";
+import type {
+  BrokerFeatures,
+  DeadLetter,
+  DeadLetterQuery,
+  DeadLetterSelection,
+  QueueDepth,
+} from "../../broker/broker.ts";
 import type {
   Leased,
   MessageStore,
@@ -8,11 +13,14 @@ import type {
   StoredExchange,
   TakeOptions,
 } from "../../broker/queued/message-store.ts";
-import type { Message } from "../../message/message.ts";
+import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import type { Binding, ExchangeType, Topology } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import type { Database } from "./database.ts";
+import { listDeadLetters } from "./dead-letters.ts";
 import { lease, nextDueAt } from "./lease.ts";
+import { LeapPause } from "./leap-pause.ts";
+import { push } from "./push.ts";
 import {
   declareExchange,
   declareQueue,
@@ -24,10 +32,10 @@ import {
   removeExpiredQueues,
   removeQueue,
 } from "./queues.ts";
-import { DEAD, DELAYED, READY } from "./schema.ts";
+import { renewerSource } from "./renewer-source.ts";
+import { assertReplayable, chosenBetween, drop, lastDeadLetter, replay } from "./replay.ts";
 import { renew, settle } from "./settle.ts";
 import type { Sql } from "./shared-database.ts";
-import { decodeMessage, encodeHead, UNREADABLE, withoutHead, type StoredMessage } from "./stored-message.ts";
 
 /** A delay is a number in a row, so it has no end. */
 const FEATURES: BrokerFeatures = {
@@ -35,17 +43,14 @@ const FEATURES: BrokerFeatures = {
   priorityStep: 1,
   maxDelayMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 128 * 1024 * 1024,
+  uniqueKeys: true,
 };
 
 /** Messages purged in one transaction: it keeps others from writing for some 20 ms. */
 const PURGED_AT_ONCE = 5_000;
 
-const DEFAULT_DEAD_LETTERS = 100;
-
-const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
-const DEAD_LETTERS = `
-  SELECT id, queue, reason, deliveries, due_at, head, body FROM messages
-  WHERE state = ${DEAD} AND queue = coalesce(?, queue) ORDER BY due_at, id LIMIT ?`;
+/** Dead letters replayed or dropped in one transaction. */
+const DEAD_LETTERS_AT_ONCE = 1_000;
 
 export interface SqliteStoreOptions {
   readonly url: string;
@@ -57,11 +62,15 @@ export interface SqliteStoreOptions {
 export class SqliteStore implements MessageStore {
   readonly features: BrokerFeatures = FEATURES;
   readonly url: string;
+  readonly renewer: RenewerSource;
   readonly #database: Database;
+  readonly #leap: LeapPause;
 
   constructor({ url, database }: SqliteStoreOptions) {
     this.url = url;
+    this.renewer = renewerSource({ path: database.path, kind: "leases" });
     this.#database = database;
+    this.#leap = new LeapPause(database.clock);
   }
 
   open(options: Abortable = {}): Promise<void> {
@@ -94,29 +103,10 @@ export class SqliteStore implements MessageStore {
     return this.#database.read((sql) => new Set(queues.filter((queue) => queueExists(sql, queue, this.#now()))));
   }
 
-  async push(pushed: readonly PushItem[]): Promise<void> {
-    await this.#database.transaction("durable", (sql) => {
-      const now = this.#now();
-      // The lock may have been long in coming.
-      const items = pushed.filter(({ signal }) => signal?.aborted !== true);
-      for (const queue of new Set(items.map((item) => item.queue))) {
-        if (!queueExists(sql, queue, now)) throw new UnroutableError("", queue);
-      }
-      const insert = sql(INSERT);
-      for (const { queue, message, delayMs } of items) {
-        const dueAt = Math.min(now + Math.ceil(delayMs), Number.MAX_SAFE_INTEGER);
-        insert.run(
-          delayMs > 0 ? DELAYED : READY,
-          dueAt,
-          queue,
-          rankOf(message),
-          dueAt,
-          encodeHead(message),
-          message.body,
-        );
-      }
-    });
+  async push(items: readonly PushItem[]): Promise<readonly (string | undefined)[]> {
+    const holders = await this.#database.transaction("durable", (sql) => push(sql, items, this.#now()));
     await this.#tellTakers();
+    return holders;
   }
 
   async take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]> {
@@ -132,7 +122,7 @@ export class SqliteStore implements MessageStore {
       const now = this.#now();
       return settlements.filter((settlement) => !settle(sql, settlement, now)).map(({ receipt }) => receipt);
     });
-    if (settlements.some(({ outcome }) => outcome === "requeue" || outcome === "defer")) await this.#tellTakers();
+    if (settlements.some(isKept)) await this.#tellTakers();
     return lost;
   }
 
@@ -168,8 +158,7 @@ export class SqliteStore implements MessageStore {
       const some = await this.#database.transaction("durable", (sql) => purgeSome(sql, queue, PURGED_AT_ONCE));
       if (some === 0) return purged;
       purged += some;
-      // Others of this process get their turn too.
-      if (some === PURGED_AT_ONCE) await this.#database.clock.sleep(0);
+      if (some === PURGED_AT_ONCE) await this.#letOthersWrite();
     }
   }
 
@@ -185,9 +174,20 @@ export class SqliteStore implements MessageStore {
     });
   }
 
-  async deadLetters({ queue, limit = DEFAULT_DEAD_LETTERS }: DeadLetterQuery): Promise<readonly DeadLetter[]> {
-    const rows = await this.#database.read((sql) => sql<DeadRow>(DEAD_LETTERS).all(queue ?? null, limit));
-    return rows.map(deadLetterOf);
+  deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    return this.#database.read((sql) => listDeadLetters(sql, query));
+  }
+
+  /** Durable, as sending is: somebody has been told that it will run. */
+  async replay(selection: DeadLetterSelection, queue: string | undefined): Promise<number> {
+    await this.#database.read((sql) => assertReplayable(sql, selection, queue, this.#now()));
+    const replayed = await this.#withChosen(selection, (sql, ids) => replay(sql, ids, queue, this.#now()));
+    await this.#tellTakers();
+    return replayed;
+  }
+
+  drop(selection: DeadLetterSelection): Promise<number> {
+    return this.#withChosen(selection, drop);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -213,6 +213,7 @@ export class SqliteStore implements MessageStore {
   async #lease(queues: readonly string[], { max, leaseMs, signal }: TakeOptions): Promise<readonly Leased[]> {
     const isThere = await this.#database.read((sql) => nextDueAt(sql, queues) <= this.#now());
     if (!isThere) return [];
+    await this.#leap.rest({ signal });
     const leaseNow = (sql: Sql): readonly Leased[] => {
       const now = this.#now();
       return lease(sql, queues, max, now, now + leaseMs);
@@ -223,10 +224,33 @@ export class SqliteStore implements MessageStore {
     return leased;
   }
 
+  /** Hands the chosen dead letters to `work`, some in each transaction, and adds up what it returns. What dies meanwhile is not among them. */
+  async #withChosen(
+    selection: DeadLetterSelection,
+    work: (sql: Sql, ids: readonly number[]) => number,
+  ): Promise<number> {
+    const last = await this.#database.read(lastDeadLetter);
+    for (let total = 0, after = 0; ;) {
+      const { ids, count } = await this.#database.transaction("durable", (sql) => {
+        const chosen = chosenBetween(sql, selection, after, last, DEAD_LETTERS_AT_ONCE);
+        return { ids: chosen, count: work(sql, chosen) };
+      });
+      total += count;
+      after = ids.at(-1) ?? last;
+      if (ids.length < DEAD_LETTERS_AT_ONCE) return total;
+      await this.#letOthersWrite();
+    }
+  }
+
   async #removeExpiredQueues(): Promise<void> {
     const now = this.#now();
     if (!(await this.#database.read((sql) => hasExpiredQueues(sql, now)))) return;
     await this.#database.transaction("relaxed", (sql) => removeExpiredQueues(sql, now));
+  }
+
+  /** Those of this process, between two steps of something long. */
+  async #letOthersWrite(): Promise<void> {
+    await this.#database.clock.sleep(0);
   }
 
   async #tellTakers(): Promise<void> {
@@ -238,34 +262,7 @@ export class SqliteStore implements MessageStore {
   }
 }
 
-/** Ascending ranks are AMQP's order of priorities; a message without one has the lowest. */
-function rankOf(message: Message): number {
-  return 0 - Math.trunc(message.properties.priority ?? 0);
-}
-
-interface DeadRow extends StoredMessage {
-  readonly id: number;
-  readonly queue: string;
-  readonly reason: string;
-  readonly deliveries: number;
-  readonly due_at: number;
-}
-
-function deadLetterOf(row: DeadRow): DeadLetter {
-  return {
-    id: String(row.id),
-    queue: row.queue,
-    message: decodeMessage(row) ?? withoutHead(row),
-    reason: decodeReason(row.reason),
-    deliveries: row.deliveries,
-    diedAt: new Date(row.due_at),
-  };
-}
-
-function decodeReason(text: string): DeadLetterReason {
-  try {
-    return JSON.parse(text) as DeadLetterReason;
-  } catch {
-    return { code: UNREADABLE, detail: text };
-  }
+/** Whether the message is to be taken again. */
+function isKept({ outcome }: Settlement): boolean {
+  return outcome === "requeue" || outcome === "hand-back" || outcome === "defer";
 }

@@ -1,7 +1,16 @@
 import type { Message } from "../../message/message.ts";
 import type { Binding, ExchangeType, Topology } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
-import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterReason, QueueDepth } from "../broker.ts";
+import type {
+  BrokerFeatures,
+  DeadLetter,
+  DeadLetterQuery,
+  DeadLetterReason,
+  DeadLetterSelection,
+  QueueDepth,
+  UniqueKey,
+} from "../broker.ts";
+import type { RenewerSource } from "../leases/renewer.ts";
 
 /**
  * THE INNER SEAM: what a store without AMQP semantics must offer; `QueuedBroker` supplies the rest (routing, prefetch, settling
@@ -12,6 +21,8 @@ export interface MessageStore extends AsyncDisposable {
   readonly features: BrokerFeatures;
   /** The store's address for messages, without secrets. */
   readonly url: string;
+  /** How to renew leases from a thread: where the store can be reached from there. */
+  readonly renewer?: RenewerSource;
   /** Calling it again is fine: so a lost connection is rebuilt. */
   open(options?: Abortable): Promise<void>;
 
@@ -25,12 +36,14 @@ export interface MessageStore extends AsyncDisposable {
   /**
    * All or none, but for the items whose signal is aborted by the time of writing: their sender has given them up and may have sent them
    * again. Resolves once they survive the store's restart. Rejects with `UnroutableError("", queue)`, checked in the same step, when one of
-   * the queues does not exist: another process may just have removed it.
+   * the queues does not exist: another process may just have removed it. Unique keys are looked at in the same step, item by item; tells
+   * of each item the correlation id of the message that holds its key, and undefined where it was pushed or given up.
    */
-  push(items: readonly PushItem[]): Promise<void>;
+  push(items: readonly PushItem[]): Promise<readonly (string | undefined)[]>;
   /**
    * Leases up to `max` messages: by priority, then oldest first, over all the queues together. Waits up to `waitMs` for the first;
-   * empty when none came. A message whose lease ran out is taken like a ready one; until it is taken, its receipt is still held.
+   * empty when none came. A message whose lease ran out is taken like a ready one, and `LEASE_LOST` is noted with it; until it is taken,
+   * its receipt is still held.
    * Aborting must not lose what was leased already: it rejects with the signal's reason, or resolves with that.
    */
   take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]>;
@@ -48,6 +61,13 @@ export interface MessageStore extends AsyncDisposable {
   /** Conditions and removal are one step. */
   remove(queue: string, conditions: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<boolean>;
   deadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]>;
+  /**
+   * As `Broker.replay`; into `queue` where it is given. Many are replayed step by step, each step all or nothing, so that others can write
+   * in between.
+   */
+  replay(selection: DeadLetterSelection, queue: string | undefined): Promise<number>;
+  /** As `Broker.drop`, step by step too. */
+  drop(selection: DeadLetterSelection): Promise<number>;
 }
 
 export interface StoredExchange {
@@ -55,10 +75,12 @@ export interface StoredExchange {
   readonly bindings: readonly Binding[];
 }
 
+/** One publication with the queues that its message goes to: at least one. */
 export interface PushItem extends Abortable {
-  readonly queue: string;
+  readonly queues: readonly string[];
   readonly message: Message;
   readonly delayMs: number;
+  readonly unique?: UniqueKey | undefined;
 }
 
 export interface TakeOptions extends Abortable {
@@ -77,7 +99,11 @@ export interface Leased {
 }
 
 export type Settlement =
-  | { readonly receipt: string; readonly outcome: "ack" | "requeue" }
-  /** Handed back without counting as a delivery. */
+  | { readonly receipt: string; readonly outcome: "ack" }
+  /** To the place that it had in its queue, and counted as a delivery. */
+  | { readonly receipt: string; readonly outcome: "requeue"; readonly reason?: DeadLetterReason | undefined }
+  /** To the place that it had in its queue, not counted. */
+  | { readonly receipt: string; readonly outcome: "hand-back" }
+  /** Not counted either, but it queues up anew, at `until`. */
   | { readonly receipt: string; readonly outcome: "defer"; readonly until: Date }
   | { readonly receipt: string; readonly outcome: "dead-letter"; readonly reason: DeadLetterReason };

@@ -13,18 +13,19 @@ import { isRefusal, type StoreConnection } from "./store-connection.ts";
  * to the next: other processes declare and remove queues too.
  */
 export class Publisher {
-  readonly #calls: Batcher<Call, UnroutableError | undefined>;
+  readonly #calls: Batcher<Call, UnroutableError | Holders>;
 
   constructor(connection: StoreConnection) {
     this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), { isolates: isRefusal });
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
-  async publish(publications: readonly Publication[], options: Abortable): Promise<void> {
+  async publish(publications: readonly Publication[], options: Abortable): Promise<Holders> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const unroutable = await untilAborted(this.#calls.add({ publications, signal }), signal);
-    if (unroutable !== undefined) throw unroutable;
+    const outcome = await untilAborted(this.#calls.add({ publications, signal }), signal);
+    if (outcome instanceof UnroutableError) throw outcome;
+    return outcome;
   }
 
   /** Resolves once nothing is under way. */
@@ -37,28 +38,39 @@ interface Call extends Abortable {
   readonly publications: readonly Publication[];
 }
 
+/** For each publication the correlation id of the message that holds its unique key; undefined where it was published. */
+type Holders = readonly (string | undefined)[];
+
 /** Queues are taken to exist until a push says otherwise: one round trip where all is well. */
-async function pushAll(store: MessageStore, calls: readonly Call[]): Promise<readonly (UnroutableError | undefined)[]> {
+async function pushAll(store: MessageStore, calls: readonly Call[]): Promise<readonly (UnroutableError | Holders)[]> {
   const missing = new Set<string>();
   for (;;) {
     const exchanges = await loadExchanges(store, calls);
     const routed = calls.map((call) => routeCall(call, { exchanges, missing, maxDelayMs: store.features.maxDelayMs }));
     const items = routed.flatMap((outcome) => outcome.items);
-    const refusal = items.length === 0 ? undefined : await tryPush(store, items);
-    if (refusal === undefined) return routed.map((outcome) => outcome.unroutable);
-    missing.add(refusal.routingKey);
-    const queues = items.map((item) => item.queue);
+    const pushed = items.length === 0 ? [] : await tryPush(store, items);
+    if (!(pushed instanceof UnroutableError)) return outcomesOf(routed, pushed);
+    missing.add(pushed.routingKey);
+    const queues = items.flatMap((item) => item.queues);
     const existing = await store.existing(queues);
     for (const queue of queues) if (!existing.has(queue)) missing.add(queue);
   }
+}
+
+/** Deals what the store has said of all items out to the calls that they came from. */
+function outcomesOf(routed: readonly RoutedCall[], holders: Holders): readonly (UnroutableError | Holders)[] {
+  let start = 0;
+  return routed.map(({ unroutable, items }) => unroutable ?? holders.slice(start, (start += items.length)));
 }
 
 async function loadExchanges(
   store: MessageStore,
   calls: readonly Call[],
 ): Promise<ReadonlyMap<string, StoredExchange>> {
-  const names = new Set(calls.flatMap((call) => call.publications.map((publication) => publication.route.exchange)));
-  names.delete("");
+  const names = new Set<string>();
+  for (const { publications } of calls) {
+    for (const { route } of publications) if (route.exchange !== "") names.add(route.exchange);
+  }
   const exchanges = new Map<string, StoredExchange>();
   await Promise.all(
     [...names].map(async (name) => {
@@ -70,10 +82,9 @@ async function loadExchanges(
 }
 
 /** The error that says that a queue does not exist, as a value. */
-async function tryPush(store: MessageStore, items: readonly PushItem[]): Promise<UnroutableError | undefined> {
+async function tryPush(store: MessageStore, items: readonly PushItem[]): Promise<UnroutableError | Holders> {
   try {
-    await store.push(items);
-    return undefined;
+    return await store.push(items);
   } catch (error) {
     if (error instanceof UnroutableError) return error;
     throw error;
@@ -95,12 +106,10 @@ interface RoutedCall {
 function routeCall(call: Call, table: RoutingTable): RoutedCall {
   if (call.signal?.aborted === true) return { items: [] };
   const items: PushItem[] = [];
-  for (const { message, route, delayMs = 0 } of call.publications) {
+  for (const { message, route, delayMs = 0, unique } of call.publications) {
     const queues = queuesOf(route, table);
     if (queues.length === 0) return { items: [], unroutable: new UnroutableError(route.exchange, route.routingKey) };
-    for (const queue of queues) {
-      items.push({ queue, message, delayMs: Math.min(delayMs, table.maxDelayMs), signal: call.signal });
-    }
+    items.push({ queues, message, delayMs: Math.min(delayMs, table.maxDelayMs), unique, signal: call.signal });
   }
   return { items };
 }

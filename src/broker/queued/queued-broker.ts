@@ -14,14 +14,16 @@ import type {
   Consumer,
   DeadLetter,
   DeadLetterQuery,
+  DeadLetterSelection,
   Publication,
   QueueDepth,
   RemoveOptions,
+  ReplayOptions,
 } from "../broker.ts";
 import type { Broadcaster } from "../broadcaster.ts";
 import { MessageTooLargeError } from "../errors.ts";
-import { atMost } from "./at-most.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import { LeaseKeeper } from "../leases/lease-keeper.ts";
+import { atMost } from "../../util/at-most.ts";
 import type { MessageStore, Settlement } from "./message-store.ts";
 import { Publisher } from "./publisher.ts";
 import { QueuedConsumer } from "./queued-consumer.ts";
@@ -34,13 +36,10 @@ export interface QueuedBrokerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** How soon the messages of a dead consumer go to others, in milliseconds. @default 20_000 */
-  readonly leaseMs?: number;
+  readonly leaseMs?: number | undefined;
 }
 
 const DEFAULT_LEASE_MS = 20_000;
-
-/** A lease is renewed so often before it runs out: two renewals may fail. */
-const RENEWALS_PER_LEASE = 3;
 
 /** How long disposing waits for the store, in milliseconds. */
 const DISPOSE_MS = 4_000;
@@ -76,7 +75,7 @@ export class QueuedBroker implements Broker {
     this.#settler = new Batcher((settlements) => this.#settle(settlements), { isolates: isRefusal });
     const renew = (receipts: readonly string[]): Promise<readonly string[]> =>
       this.#connection.run((opened) => opened.renew(receipts, leaseMs));
-    this.#keeper = new LeaseKeeper({ renew, intervalMs: leaseMs / RENEWALS_PER_LEASE, clock, log });
+    this.#keeper = new LeaseKeeper({ renew, renewer: store.renewer, leaseMs, clock, log });
   }
 
   get state(): BrokerState {
@@ -106,18 +105,27 @@ export class QueuedBroker implements Broker {
     for (const queue of topology.queues ?? []) if (queue.exclusive === true) this.#exclusive.add(queue.name);
   }
 
-  async publish(publications: readonly Publication[], options: Abortable = {}): Promise<void> {
+  async publish(
+    publications: readonly Publication[],
+    options: Abortable = {},
+  ): Promise<readonly (string | undefined)[]> {
     this.#refuseWhenDisposed();
     const { maxMessageBytes } = this.features;
-    for (const { message } of publications) {
+    for (const { message, unique } of publications) {
       const bytes = message.body.byteLength;
       if (bytes > maxMessageBytes) throw new MessageTooLargeError(bytes, maxMessageBytes);
+      if (unique !== undefined && message.properties.correlationId === undefined) {
+        throw new TypeError(
+          `A message with the unique key "${unique.key}" needs a correlation id: its holder is named by it.`,
+        );
+      }
     }
-    await this.#publisher.publish(publications, options);
+    return this.#publisher.publish(publications, options);
   }
 
   consume(queues: readonly string[], options: ConsumeOptions): Consumer {
     this.#refuseWhenDisposed();
+    this.#keeper.start();
     const consumer = new QueuedConsumer(queues, options, {
       connection: this.#connection,
       settler: this.#settler,
@@ -125,7 +133,7 @@ export class QueuedBroker implements Broker {
       clock: this.#clock,
       log: this.#log,
       leaseMs: this.#leaseMs,
-      onDisposed: (disposed) => this.#consumers.delete(disposed),
+      onDisposed: (disposed) => this.#forgetConsumer(disposed),
     });
     this.#consumers.add(consumer);
     return consumer;
@@ -153,6 +161,14 @@ export class QueuedBroker implements Broker {
 
   deadLetters(query: DeadLetterQuery = {}): Promise<readonly DeadLetter[]> {
     return this.#run((store) => store.deadLetters(query), query);
+  }
+
+  replay(selection: DeadLetterSelection, options: ReplayOptions = {}): Promise<number> {
+    return this.#run((store) => store.replay(selection, options.queue), options);
+  }
+
+  drop(selection: DeadLetterSelection, options?: Abortable): Promise<number> {
+    return this.#run((store) => store.drop(selection), options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -184,6 +200,11 @@ export class QueuedBroker implements Broker {
     }
   }
 
+  #forgetConsumer(consumer: QueuedConsumer): void {
+    this.#consumers.delete(consumer);
+    if (this.#consumers.size === 0) void this.#keeper.stop(); // disposing waits for it
+  }
+
   #forget(queue: string): void {
     this.#connection.forget(queue);
     this.#exclusive.delete(queue);
@@ -192,7 +213,7 @@ export class QueuedBroker implements Broker {
   async #dispose(): Promise<void> {
     this.#disposing.abort();
     await atMost(DISPOSE_MS, this.#finish(), this.#clock);
-    this.#keeper[Symbol.dispose]();
+    await this.#keeper[Symbol.asyncDispose]();
     await this.#connection[Symbol.asyncDispose]();
   }
 

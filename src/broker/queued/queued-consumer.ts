@@ -12,9 +12,9 @@ import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
 import { BrokerUnavailableError } from "../errors.ts";
-import { atMost } from "./at-most.ts";
+import type { LeaseKeeper } from "../leases/lease-keeper.ts";
+import { atMost } from "../../util/at-most.ts";
 import { Attendance } from "./attendance.ts";
-import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { Settlement } from "./message-store.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
 import type { DeliveryOwner } from "./queued-delivery.ts";
@@ -22,9 +22,6 @@ import type { StoreConnection } from "./store-connection.ts";
 
 /** Longest wait of one take, in milliseconds: so often at least is the store asked anew. */
 const TAKE_WAIT_MS = 5_000;
-
-/** In the past of every clock. */
-const AT_ONCE = new Date(0);
 
 /** How long disposing waits for the store, in milliseconds. */
 const DISPOSE_MS = 2_000;
@@ -120,6 +117,14 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     }
   }
 
+  isHeld(delivery: QueuedDelivery): boolean {
+    return this.#context.keeper.isSure(delivery.receipt);
+  }
+
+  confirm(delivery: QueuedDelivery): Promise<boolean> {
+    return this.#context.keeper.confirm(delivery.receipt);
+  }
+
   /** One that was not yielded yet is nobody's loss; the others keep their place until their holder has noticed. */
   lose(delivery: QueuedDelivery): void {
     if (this.#buffer.delete(delivery)) this.#forget([delivery]);
@@ -157,18 +162,23 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#interruption = new AbortController();
     const { signal } = this.#interruption;
     if (this.#stopping.signal.aborted) return;
-    const { connection, leaseMs } = this.#context;
+    const { connection, clock, leaseMs } = this.#context;
+    const since = clock.now();
     const options = { max: this.#free, leaseMs, waitMs: TAKE_WAIT_MS, signal };
     const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
-    this.#accept(leased.map((message) => new QueuedDelivery(message, this)));
+    this.#accept(
+      leased.map((message) => new QueuedDelivery(message, this)),
+      since,
+    );
   }
 
-  #accept(deliveries: readonly QueuedDelivery[]): void {
+  /** `since` is when they were asked for: no lease is older. */
+  #accept(deliveries: readonly QueuedDelivery[], since: number): void {
     const isOver = this.#givingUp.signal.aborted;
     const unwanted: QueuedDelivery[] = [];
     for (const delivery of deliveries) {
       this.#unsettled.add(delivery);
-      this.#context.keeper.hold(delivery.receipt, delivery);
+      this.#context.keeper.hold(delivery.receipt, delivery, since);
       if (!isOver && this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
       else unwanted.push(delivery);
     }
@@ -226,7 +236,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     await this.stop();
     const abandoned = [...this.#unsettled].filter((delivery) => !delivery.isSettled);
     for (const delivery of abandoned) delivery.markLost();
-    await this.#handBack(abandoned, ({ receipt }) => ({ receipt, outcome: "requeue" }));
+    await this.#handBack(abandoned);
     await this.#allSettled();
   }
 
@@ -238,21 +248,17 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     }
   }
 
-  /** For deliveries that nobody has seen: they do not count as delivered. */
-  #handBackLater(unseen: readonly QueuedDelivery[]): void {
-    const handedBack = this.#handBack(unseen, ({ receipt }) => ({ receipt, outcome: "defer", until: AT_ONCE }));
-    this.#handedBack = Promise.all([this.#handedBack, handedBack]);
+  #handBackLater(deliveries: readonly QueuedDelivery[]): void {
+    this.#handedBack = Promise.all([this.#handedBack, this.#handBack(deliveries)]);
   }
 
   /** Tried once, so that stopping takes no longer than the broker's own deadline. Never rejects. */
-  async #handBack(
-    deliveries: readonly QueuedDelivery[],
-    settlementOf: (delivery: QueuedDelivery) => Settlement,
-  ): Promise<void> {
+  async #handBack(deliveries: readonly QueuedDelivery[]): Promise<void> {
     if (deliveries.length === 0) return;
     const { connection, log } = this.#context;
     try {
-      await connection.run((store) => store.settle(deliveries.map(settlementOf)));
+      const settlements = deliveries.map(({ receipt }): Settlement => ({ receipt, outcome: "hand-back" }));
+      await connection.run((store) => store.settle(settlements));
     } catch (error) {
       log.warn("messages not handed back; their leases will run out", {
         messages: deliveries.length,

@@ -1,13 +1,17 @@
 import type { Message } from "../../message/message.ts";
 import type { DeadLetterReason, Delivery } from "../broker.ts";
 import { DeliveryLostError } from "../errors.ts";
-import type { Leaseholder } from "./lease-keeper.ts";
+import type { Leaseholder } from "../leases/lease-keeper.ts";
 import type { Leased, Settlement } from "./message-store.ts";
 
 /** Who answers for a delivery: the consumer that took it. */
 export interface DeliveryOwner {
   /** Resolves with whether the lease was still held. */
   settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean>;
+  /** Whether the lease is held beyond doubt. */
+  isHeld(delivery: QueuedDelivery): boolean;
+  /** Resolves with whether the lease is held, renewed if need be. */
+  confirm(delivery: QueuedDelivery): Promise<boolean>;
   /** The lease of a delivery that nobody has settled is gone. */
   lose(delivery: QueuedDelivery): void;
 }
@@ -24,6 +28,7 @@ export class QueuedDelivery implements Delivery, Leaseholder {
   #isLost = false;
   /** Made when somebody asks: most deliveries are settled without anybody having looked. */
   #lost: AbortController | undefined;
+  #onLost: (() => void) | undefined;
 
   constructor(leased: Leased, owner: DeliveryOwner) {
     this.receipt = leased.receipt;
@@ -48,12 +53,32 @@ export class QueuedDelivery implements Delivery, Leaseholder {
     return this.#lost.signal;
   }
 
+  onLost(listener: () => void): void {
+    this.#onLost = listener;
+    if (this.#isLost) listener();
+  }
+
+  get isHeld(): boolean {
+    return !this.#isLost && !this.#settled && this.#owner.isHeld(this);
+  }
+
+  async confirm(): Promise<void> {
+    if (this.#settled) throw new Error(`This delivery from "${this.queue}" was settled before it was to be confirmed.`);
+    if (!this.#isLost && (await this.#owner.confirm(this))) return;
+    this.markLost();
+    throw new DeliveryLostError(this.queue);
+  }
+
   ack(): Promise<void> {
     return this.#settle({ receipt: this.receipt, outcome: "ack" });
   }
 
-  requeue(): Promise<void> {
-    return this.#settle({ receipt: this.receipt, outcome: "requeue" });
+  requeue(reason?: DeadLetterReason): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "requeue", reason });
+  }
+
+  handBack(): Promise<void> {
+    return this.#settle({ receipt: this.receipt, outcome: "hand-back" });
   }
 
   defer(until: Date): Promise<void> {
@@ -71,7 +96,9 @@ export class QueuedDelivery implements Delivery, Leaseholder {
 
   /** What is done with the message from now on is done twice. */
   markLost(): void {
+    if (this.#isLost) return;
     this.#isLost = true;
+    this.#onLost?.();
     this.#lost?.abort(new DeliveryLostError(this.queue));
   }
 

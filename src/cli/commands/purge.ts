@@ -1,10 +1,10 @@
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import type { Celeriac } from "../../app/celeriac.ts";
-import { NoSuchQueueError, UsageError } from "../errors.ts";
+import { isConfirmed } from "../confirm.ts";
+import { NoSuchQueueError } from "../errors.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { nameList } from "../option-values.ts";
-import { print, remark } from "../output.ts";
+import { counted, print } from "../output.ts";
 import { requireBrokerFile } from "../require-file.ts";
 import { withApp } from "../with-app.ts";
 
@@ -44,29 +44,14 @@ async function purge(app: Celeriac, options: PurgeOptions): Promise<void> {
   const names = options.queues ?? app.queues.names();
   const unknown = names.find((name) => !known.has(name));
   if (unknown !== undefined) throw new NoSuchQueueError(unknown, [...known].sort());
-  if (options.force !== true && !(await isConfirmed(names))) {
-    remark("Nothing was deleted.");
-    return;
-  }
+  const question = `Delete every message that waits in ${names.join(", ")}?`;
+  if (!(await isConfirmed({ what: "purge", question, force: options.force }))) return;
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = await broker.purge(name);
   const purged = Object.values(counts).reduce((sum, count) => sum + count, 0);
   print(options.json === true ? JSON.stringify({ purged, queues: counts }) : sentence(purged, names));
 }
 
-async function isConfirmed(names: readonly string[]): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new UsageError("Without a terminal to ask on, purge needs --force.");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(
-      `Delete every message that waits in ${names.join(", ")}? There is no undo. [y/N] `,
-    );
-    return /^y(?:es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
-}
-
 function sentence(purged: number, names: readonly string[]): string {
-  return `Deleted ${String(purged)} ${purged === 1 ? "message" : "messages"} from ${names.join(", ")}.`;
+  return `Deleted ${counted(purged, "message")} from ${names.join(", ")}.`;
 }

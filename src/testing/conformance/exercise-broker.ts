@@ -2,12 +2,15 @@ import type { Clock } from "../../util/clock.ts";
 import { systemClock } from "../../util/clock.ts";
 import { consumerCases } from "./broker/consumer-cases.ts";
 import { contentCases } from "./broker/content-cases.ts";
+import { deadLetterCases } from "./broker/dead-letter-cases.ts";
 import { delayCases } from "./broker/delay-cases.ts";
 import { deliveryCases } from "./broker/delivery-cases.ts";
 import { leaseCases } from "./broker/lease-cases.ts";
 import { lifeCases } from "./broker/life-cases.ts";
 import { queueCases } from "./broker/queue-cases.ts";
+import { replayCases } from "./broker/replay-cases.ts";
 import { routingCases } from "./broker/routing-cases.ts";
+import { uniqueCases } from "./broker/unique-cases.ts";
 import { BrokerStage } from "./broker/stage.ts";
 import type { BrokerUnderTest } from "./broker/stage.ts";
 import { register } from "./cases.ts";
@@ -38,6 +41,9 @@ export function exerciseBroker(subject: string, exercise: BrokerExercise): void 
       ...leaseCases,
       ...consumerCases,
       ...queueCases,
+      ...deadLetterCases,
+      ...replayCases,
+      ...uniqueCases,
       ...contentCases,
       ...lifeCases,
     ],

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { KeyLostError } from "../../broker/errors.ts";
+import { KeyHolder } from "../../broker/key-holder.ts";
 import type { KeyStore } from "../../broker/key-store.ts";
 import type { Clock } from "../../util/clock.ts";
 import { systemClock } from "../../util/clock.ts";
 import { register } from "./cases.ts";
 import type { Case, Skip, TestFunction } from "./cases.ts";
-import { eventually } from "./waiting.ts";
+import { silentLogger } from "../../util/logger.ts";
+import { eventually, inTime } from "./waiting.ts";
 
 export interface KeyStoreExercise {
   /** Registers a test: vitest's `it`, `node:test`'s `test`. */
@@ -37,17 +40,21 @@ export function exerciseKeyStore(subject: string, exercise: KeyStoreExercise): v
 class KeyStage implements AsyncDisposable {
   readonly keys: KeyStore;
   readonly others: KeyStore;
+  readonly clock: Clock;
   readonly #place: KeyPlace;
-  readonly #clock: Clock;
 
   constructor(place: KeyPlace, clock: Clock) {
     this.keys = place.createKeyStore();
     this.others = place.createKeyStore();
+    this.clock = clock;
     this.#place = place;
-    this.#clock = clock;
   }
 
-  readonly eventually = (check: () => Promise<void> | void): Promise<void> => eventually(this.#clock, check);
+  readonly eventually = (check: () => Promise<void> | void): Promise<void> => eventually(this.clock, check);
+
+  /** On `keys`, with claims that live shortly. */
+  readonly holder = (): KeyHolder =>
+    new KeyHolder({ keys: this.keys, clock: this.clock, log: silentLogger, ttlMs: SHORT_MS });
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.keys[Symbol.asyncDispose]();
@@ -57,6 +64,15 @@ class KeyStage implements AsyncDisposable {
 }
 
 const cases: readonly Case<KeyStage>[] = [
+  {
+    name: "whether there may be keys with a beginning is never denied when there are, whoever claimed them",
+    async run({ keys, others }) {
+      assert.equal(await keys.mayHave("revoked:"), false);
+      await others.claim("revoked:1", "me", LONG_MS);
+      assert.equal(await keys.mayHave("revoked:"), true);
+      assert.equal(await keys.mayHave("revoked:1"), true);
+    },
+  },
   {
     name: "a claimed key is its owner's, and every key store sees that",
     async run({ keys, others }) {
@@ -172,4 +188,55 @@ const cases: readonly Case<KeyStage>[] = [
       assert.equal(found.get("key-1999")?.value, "key-1999");
     },
   },
+  {
+    name: "a held key is kept for as long as it is held, whatever it is called, and free after that",
+    async run({ clock, others, holder }) {
+      await using own = holder();
+      const names = ["key", "ünïcode-🥕", "long ".repeat(500), '["json"]'];
+      const held = await Promise.all(names.map((name) => own.take(name, { owner: "me", value: "mine" })));
+      await clock.sleep(2 * SHORT_MS);
+      const found = await others.read(names);
+      for (const name of names) assert.deepEqual(found.get(name), { owner: "me", value: "mine" });
+      for (const key of held) {
+        await key?.confirm();
+        assert.equal(key?.lost.aborted, false);
+        await key.release();
+        await key.release();
+      }
+      assert.equal((await others.read(names)).size, 0);
+    },
+  },
+  {
+    name: "a key that is held is nobody else's to take, and free once its holder is gone",
+    async run({ others, holder }) {
+      const own = holder();
+      assert.ok(await own.take("key"));
+      await using rival = holder();
+      assert.equal(await rival.take("key"), undefined);
+      await own[Symbol.asyncDispose]();
+      assert.equal((await others.read(["key"])).size, 0);
+      assert.ok(await rival.take("key"));
+    },
+  },
+  {
+    name: "who holds a key learns that it was lost",
+    async run({ clock, keys, others, holder }) {
+      await using own = holder();
+      const held = await own.take("key", { owner: "me" });
+      assert.ok(held);
+      // As if its claim had run out while this process was stopped.
+      await keys.release("key", "me");
+      await others.claim("key", "you", LONG_MS);
+      await inTime(clock, aborted(held.lost), "the signal aborts");
+      assert.ok(held.lost.reason instanceof KeyLostError);
+      await assert.rejects(held.confirm(), KeyLostError);
+      await held.release();
+      assert.equal((await others.read(["key"])).get("key")?.owner, "you");
+    },
+  },
 ];
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from "../../util/clock.ts";
 import { register, type Skip, type TestFunction } from "./cases.ts";
+import { fenceCases } from "./result-backend/fence-cases.ts";
 import { recordCases } from "./result-backend/record-cases.ts";
 import { ResultStage, type ResultPlace } from "./result-backend/stage.ts";
 import { valueCases } from "./result-backend/value-cases.ts";
@@ -19,6 +20,6 @@ export interface ResultBackendExercise {
 /** The definition of `ResultBackend` in tests. Each test has a place of its own. */
 export function exerciseResultBackend(subject: string, exercise: ResultBackendExercise): void {
   const { test, createPlace, clock = systemClock, skip } = exercise;
-  const cases = [...recordCases, ...valueCases, ...watchCases];
+  const cases = [...recordCases, ...fenceCases, ...valueCases, ...watchCases];
   register({ subject, cases, test, skip, open: async () => new ResultStage(await createPlace(), clock) });
 }

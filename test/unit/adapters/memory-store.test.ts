@@ -113,7 +113,7 @@ describe("MemoryStore", () => {
     const { store } = await setUp();
     await store.declare({ queues: [{ name: "other" }] });
     const item = (queue: string, text: string, priority: number) => ({
-      queue,
+      queues: [queue],
       message: message(text, { properties: { priority } }),
       delayMs: 0,
     });
@@ -127,7 +127,7 @@ describe("pushing to MemoryStore", () => {
   it("leaves out what was given up", async () => {
     const { store } = await setUp();
     const signals = [AbortSignal.abort(), new AbortController().signal, undefined];
-    await store.push(signals.map((signal) => ({ queue: "q", message: message("x"), delayMs: 0, signal })));
+    await store.push(signals.map((signal) => ({ queues: ["q"], message: message("x"), delayMs: 0, signal })));
     expect((await store.count("q"))?.ready).toBe(2);
   });
 });
@@ -175,7 +175,7 @@ async function setUp() {
   const queues = new MemoryQueues(clock);
   const store = new MemoryStore({ clock, queues });
   await store.declare({ queues: [{ name: "q" }] });
-  const push = (text: string, delayMs = 0): Promise<void> =>
-    store.push([{ queue: "q", message: message(text), delayMs }]);
+  const push = (text: string, delayMs = 0): Promise<unknown> =>
+    store.push([{ queues: ["q"], message: message(text), delayMs }]);
   return { clock, queues, store, push };
 }

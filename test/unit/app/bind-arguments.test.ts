@@ -4,8 +4,8 @@ import { bindArguments } from "../../../src/app/bind-arguments.ts";
 import { InvalidArgumentsError } from "../../../src/app/errors.ts";
 import type { ArgumentSpec } from "../../../src/app/task-options.ts";
 
-const bind = (spec: ArgumentSpec, args: readonly unknown[], kwargs: Record<string, unknown> = {}) =>
-  bindArguments("t.add", spec, { args, kwargs });
+const bind = async (spec: ArgumentSpec, args: readonly unknown[], kwargs: Record<string, unknown> = {}) =>
+  await bindArguments("t.add", spec, { args, kwargs });
 
 async function refusal(binding: Promise<unknown>): Promise<InvalidArgumentsError> {
   const error: unknown = await binding.then(

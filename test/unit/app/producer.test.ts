@@ -41,8 +41,9 @@ function appWithSpy(config: CeleriacConfig = {}, before: () => Promise<void> = (
       const publish = broker.publish.bind(broker);
       broker.publish = async (publications, options) => {
         await before();
-        await publish(publications, options);
+        const holders = await publish(publications, options);
         calls.push(publications.map((one) => ({ ...one, request: decodeTask(one.message, { accept: ["json"] }) })));
+        return holders;
       };
       return broker;
     },

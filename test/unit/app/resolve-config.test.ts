@@ -224,7 +224,6 @@ describe("what is refused", () => {
     ['The option "CELERY_DEFAULT_QUEU" is unknown; did you mean "CELERY_DEFAULT_QUEUE"?', { CELERY_DEFAULT_QUEU: "x" }],
     ['The option "colour" is unknown.', { colour: "blue" }],
     ['The option "__proto__" is unknown.', JSON.parse('{"__proto__": 1}') as object],
-    ["Celeriac does not have Celery's setting task_acks_late: tasks are always acknowledged", { task_acks_late: true }],
     [
       "Celeriac does not have Celery's setting CELERYD_PREFETCH_MULTIPLIER (worker_prefetch_multiplier)",
       { CELERYD_PREFETCH_MULTIPLIER: 1 },
@@ -246,7 +245,7 @@ describe("what is refused", () => {
       "taskSoftTimeLimit (5 s) must not be longer than taskTimeLimit (2 s)",
       { taskSoftTimeLimit: 5, taskTimeLimit: "2s" },
     ],
-    ['workerPool: expected one of "inline"; got "prefork"', { workerPool: "prefork" }],
+    ['workerPool: expected one of "inline", "threads", "processes"; got "gevent"', { workerPool: "gevent" }],
     ['taskRoutes: taskRoutes["feed.*"] has an unknown key "queu"', { taskRoutes: { "feed.*": { queu: "x" } } }],
     ['unknown key "exchnge"; did you mean "exchange"?', { taskQueues: [{ name: "a", exchnge: "x" }] }],
     ['queue "a" is declared twice', { taskQueues: ["a", { name: "a" }] }],

@@ -13,9 +13,13 @@ async function flagsIn(path: string): Promise<readonly string[]> {
 describe("the reference of the command line", () => {
   it.each([
     ["For every command", "src/cli/global-options.ts"],
-    ...["worker", "call", "result", "queues", "purge", "tasks", "config"].map((name): [string, string] => [
+    ...["worker", "call", "result", "revoke", "queues", "purge", "tasks", "config"].map((name): [string, string] => [
       name,
       `src/cli/commands/${name}.ts`,
+    ]),
+    ...["list", "show", "replay", "drop"].map((name): [string, string] => [
+      `dead-letters ${name}`,
+      `src/cli/commands/dead-letters/${name}.ts`,
     ]),
   ])("names every option of %s, and no other", async (heading, path) => {
     expect(namesIn(page, heading)).toEqual(await flagsIn(path));

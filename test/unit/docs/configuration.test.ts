@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { HAZARD_RULES } from "../../../src/app/hazards.ts";
 import { resolveConfig } from "../../../src/app/resolve-config.ts";
 import { SETTINGS } from "../../../src/app/settings.ts";
 import { namesIn, propertiesOf, readPage, rowsOf } from "./reference.ts";
@@ -18,7 +19,8 @@ function showFallback(value: unknown, shown: string): string {
 }
 
 /** Text that a variable of the option may hold. */
-function sampleOf(fallback: unknown): string {
+function sampleOf(key: string, fallback: unknown): string {
+  if (key === "workerConcurrency") return "1"; // its default depends on the pool, and none is no value
   if (typeof fallback === "string") return fallback;
   if (typeof fallback === "object" && !Array.isArray(fallback)) return "{}";
   return JSON.stringify(fallback ?? null);
@@ -38,17 +40,23 @@ describe("the reference of the configuration", () => {
     const { variables = [] } = OPTIONS.find((option) => option.key === key) ?? {};
     expect(variables).not.toEqual([]);
     for (const variable of variables) {
-      const { sources } = resolveConfig({ environment: { [variable]: sampleOf(fallback) } });
+      const { sources } = resolveConfig({ environment: { [variable]: sampleOf(key, fallback) } });
       expect([...sources].filter(([, { source }]) => source === "environment").map(([name]) => name)).toEqual([key]);
     }
   });
 
   it.each([
+    ["Broker transport options", "src/app/config.ts", "BrokerTransportOptions"],
     ["Queues", "src/app/config.ts", "QueueConfig"],
     ["Publish retries", "src/app/config.ts", "PublishRetryConfig"],
     ["Surroundings", "src/app/celeriac.ts", "AppSurroundings"],
     ["A worker of your own", "src/worker/options.ts", "WorkerOptions"],
   ])("names every property under %s", async (heading, path, name) => {
     expect(namesIn(page, heading)).toEqual(await propertiesOf(path, name));
+  });
+
+  it("names every hazard with what it does, and no other", () => {
+    const rows = rowsOf(page, "Hazards").map(([id = "", severity]) => [id.replaceAll("`", ""), severity]);
+    expect(rows).toEqual(Object.entries(HAZARD_RULES).map(([id, { severity }]) => [id, severity]));
   });
 });

@@ -10,6 +10,8 @@ describe("the reference of tasks", () => {
     ["Defining", [["src/app/task-options.ts", "ArgumentSpec"]]],
     ["Task options", [["src/app/task-options.ts", "TaskOptions"]]],
     ["Retries", [["src/app/retry-policy.ts", "RetryPolicy"]]],
+    ["Unique calls", [["src/app/call-keys.ts", "UniqueOptions"]]],
+    ["Concurrency keys", [["src/app/call-keys.ts", "ConcurrencyOptions"]]],
     ["The context", [["src/app/task-context.ts", "TaskContext"]]],
     [
       "Retry options",

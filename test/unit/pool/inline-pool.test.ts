@@ -1,18 +1,27 @@
+import { Ending } from "../../../src/pool/ending.ts";
 import { describe, expect, it } from "vitest";
 import { NO_FOLLOW_UPS } from "../../../src/message/task-request.ts";
 import { EncodedJson } from "../../../src/message/json.ts";
-import { InlinePool, type RunHooks, type RunTask } from "../../../src/pool/inline-pool.ts";
+import { encodeTask } from "../../../src/message/protocol-v2.ts";
+import { InlinePool } from "../../../src/pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, RunOptions } from "../../../src/pool/pool.ts";
+import type { RunHooks, RunTask } from "../../../src/pool/run-hooks.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { deferred } from "../../../src/util/deferred.ts";
 import { taskRequest } from "../../support/task-request.ts";
 
+const REQUEST = taskRequest({ followUps: NO_FOLLOW_UPS });
 const JOB: PoolJob = {
-  request: taskRequest({ followUps: NO_FOLLOW_UPS }),
+  message: encodeTask(REQUEST),
+  request: REQUEST,
   delivery: { queue: "q", priority: null, redelivered: false, deliveries: 1, fence: 1 },
 };
 const DONE: PoolOutcome = { kind: "returned", value: new EncodedJson("1"), children: [] };
-const UNLIMITED: RunOptions = { endedBy: [], softMs: null, hardMs: null, onProgress: () => undefined };
+
+/** A run has an ending of its own. */
+function unlimited(options: Partial<RunOptions> = {}): RunOptions {
+  return { ending: new Ending(), softMs: null, hardMs: null, onProgress: () => undefined, ...options };
+}
 
 function poolThat(runTask: RunTask, clock = new FakeClock()) {
   const softLimitError = (limitMs: number): Error => new Error(`soft ${String(limitMs)}`);
@@ -26,7 +35,7 @@ describe("the inline pool", () => {
       await gate.promise;
       return DONE;
     });
-    const running = pool.run(JOB, UNLIMITED);
+    const running = pool.run(JOB, unlimited());
     expect(pool.busy).toBe(1);
     gate.resolve();
     expect(await running).toBe(DONE);
@@ -35,7 +44,10 @@ describe("the inline pool", () => {
 
   it("fails a run that could not be run at all", async () => {
     const { pool } = poolThat(() => Promise.reject(new Error("no such task")));
-    expect(await pool.run(JOB, UNLIMITED)).toMatchObject({ kind: "threw", failure: { exc_message: ["no such task"] } });
+    expect(await pool.run(JOB, unlimited())).toMatchObject({
+      kind: "threw",
+      failure: { exc_message: ["no such task"] },
+    });
   });
 
   it("aborts the run's signal at the soft limit, also for who looks later", async () => {
@@ -43,7 +55,7 @@ describe("the inline pool", () => {
       await clock.sleep(20);
       return run.signal.aborted && !run.isGivenUp ? DONE : { kind: "ignored" };
     });
-    const running = pool.run(JOB, { ...UNLIMITED, softMs: 10 });
+    const running = pool.run(JOB, unlimited({ softMs: 10 }));
     await clock.advance(20);
     expect(await running).toBe(DONE);
   });
@@ -54,7 +66,7 @@ describe("the inline pool", () => {
       run = hooks;
       return new Promise<never>(() => undefined);
     });
-    const running = pool.run(JOB, { ...UNLIMITED, hardMs: 10 });
+    const running = pool.run(JOB, unlimited({ hardMs: 10 }));
     await clock.advance(10);
     expect(await running).toEqual({ kind: "timed-out", limitMs: 10 });
     expect(run).toMatchObject({ isGivenUp: true, signal: { aborted: true } });
@@ -63,9 +75,9 @@ describe("the inline pool", () => {
 
   it("gives a run up when its signal aborts, before or after the start", async () => {
     const { pool } = poolThat(() => new Promise<never>(() => undefined));
-    const later = new AbortController();
-    const running = pool.run(JOB, { ...UNLIMITED, endedBy: [new AbortController().signal, later.signal] });
-    later.abort();
+    const later = new Ending();
+    const running = pool.run(JOB, unlimited({ ending: later }));
+    later.end();
     expect(await running).toEqual({ kind: "aborted" });
   });
 
@@ -75,7 +87,9 @@ describe("the inline pool", () => {
       started += 1;
       return Promise.resolve(DONE);
     });
-    expect(await pool.run(JOB, { ...UNLIMITED, endedBy: [AbortSignal.abort()] })).toEqual({ kind: "aborted" });
+    const over = new Ending();
+    over.end();
+    expect(await pool.run(JOB, unlimited({ ending: over }))).toEqual({ kind: "aborted" });
     expect(started).toBe(0);
   });
 
@@ -88,7 +102,7 @@ describe("the inline pool", () => {
       run.onProgress(new EncodedJson("2"));
       return DONE;
     });
-    const running = pool.run(JOB, { ...UNLIMITED, hardMs: 10, onProgress: (value) => heard.push(value) });
+    const running = pool.run(JOB, unlimited({ hardMs: 10, onProgress: (value) => heard.push(value) }));
     await clock.advance(10);
     await running;
     gate.resolve();
@@ -105,7 +119,7 @@ describe("the inline pool", () => {
       await gate.promise;
       return DONE;
     });
-    const running = pool.run(JOB, { ...UNLIMITED, hardMs: 10 });
+    const running = pool.run(JOB, unlimited({ hardMs: 10 }));
     await clock.advance(20);
     gate.resolve();
     expect(await running).toBe(DONE);
@@ -114,16 +128,49 @@ describe("the inline pool", () => {
       late = run;
       return new Promise<never>(() => undefined);
     });
-    const givenUp = other.run(JOB, { ...UNLIMITED, hardMs: 10 });
+    const givenUp = other.run(JOB, unlimited({ hardMs: 10 }));
     await otherClock.advance(10);
     await givenUp;
     expect(late?.beginCommit()).toBe(false);
   });
 
+  it("says once that it is worn out, after so many tasks", async () => {
+    let wornOut = 0;
+    const pool = new InlinePool({
+      size: 1,
+      runTask: () => Promise.resolve(DONE),
+      clock: new FakeClock(),
+      softLimitError: () => new Error(),
+      maxTasks: 2,
+      onWornOut: () => (wornOut += 1),
+    });
+    await pool.run(JOB, unlimited());
+    expect(wornOut).toBe(0);
+    for (let count = 0; count < 3; count++) await pool.run(JOB, unlimited());
+    expect(wornOut).toBe(1);
+  });
+
+  it("says that it is worn out once its process has so much memory after a task", async () => {
+    let wornOut = 0;
+    const poolWithin = (maxMemoryBytes: number): InlinePool =>
+      new InlinePool({
+        size: 1,
+        runTask: () => Promise.resolve(DONE),
+        clock: new FakeClock(),
+        softLimitError: () => new Error(),
+        maxMemoryBytes,
+        onWornOut: () => (wornOut += 1),
+      });
+    await poolWithin(Number.MAX_SAFE_INTEGER).run(JOB, unlimited());
+    expect(wornOut).toBe(0);
+    await poolWithin(1).run(JOB, unlimited());
+    expect(wornOut).toBe(1);
+  });
+
   it("leaves no timer behind a run that ended in time", async () => {
     const { pool, clock } = poolThat(() => Promise.resolve(DONE));
     const before = clock.sleeping;
-    await pool.run(JOB, { ...UNLIMITED, softMs: 10_000, hardMs: 20_000 });
+    await pool.run(JOB, unlimited({ softMs: 10_000, hardMs: 20_000 }));
     await clock.advance(0);
     expect(clock.sleeping).toBe(before);
   });

@@ -62,6 +62,33 @@ describe("FakeClock", () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  it("moves up to a time, and never back", async () => {
+    const clock = new FakeClock();
+    const start = clock.now();
+    await clock.advanceTo(start + 1_000);
+    await clock.advanceTo(start + 500);
+    expect(clock.now()).toBe(start + 1_000);
+  });
+
+  it("moves to when the next sleeper wakes, and nowhere when nobody sleeps", async () => {
+    const clock = new FakeClock();
+    const start = clock.now();
+    const woken: number[] = [];
+    for (const ms of [200, 100]) void clock.sleep(ms).then(() => woken.push(ms));
+    await clock.advanceToNextWake();
+    expect([woken, clock.now() - start]).toEqual([[100], 100]);
+    await clock.advanceToNextWake();
+    await clock.advanceToNextWake();
+    expect([woken, clock.now() - start]).toEqual([[100, 200], 200]);
+  });
+
+  it("makes one move after the other when several are asked for at once", async () => {
+    const clock = new FakeClock();
+    const start = clock.now();
+    await Promise.all([clock.advance(100), clock.advance(50), clock.advanceTo(start + 120)]);
+    expect(clock.now() - start).toBe(150);
+  });
+
   it("does not make anybody wait for no time", async () => {
     const clock = new FakeClock();
     await clock.sleep(0);

@@ -71,6 +71,31 @@ describe("Batcher", () => {
     await expect(Promise.all([batcher.add(1), batcher.add(2)])).rejects.toThrow("A batch of 2 got 1 results.");
   });
 
+  it("lets one who adds alone wait for no turn of the event loop, but for one now and then", async () => {
+    const { batcher } = doubling();
+    let turns = 0;
+    let isOver = false;
+    const counting = (async () => {
+      for (; !isOver; turns += 1) await turn();
+    })();
+    for (let i = 0; i < 160; i += 1) await batcher.add(i);
+    isOver = true;
+    await counting;
+    expect(turns).toBeGreaterThan(5);
+    expect(turns).toBeLessThan(20);
+  });
+
+  it("gathers again as soon as it sees that somebody is no longer alone", async () => {
+    const { batcher, batches } = doubling();
+    for (let i = 0; i < 3; i += 1) await batcher.add(i);
+    const both = async (): Promise<void> => {
+      for (let i = 0; i < 40; i += 1) await batcher.add(i);
+    };
+    await Promise.all([both(), both()]);
+    const shared = batches.filter((items) => items.length === 2);
+    expect(shared.length).toBeGreaterThan(20);
+  });
+
   it("is idle once everything that was added has been done", async () => {
     const { batcher, batches } = doubling();
     await batcher.idle();

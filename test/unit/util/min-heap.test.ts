@@ -34,11 +34,23 @@ describe("MinHeap", () => {
     );
   });
 
-  it("is empty after clear", () => {
+  it("is empty after it was drained", () => {
     const heap = new MinHeap<number>((a, b) => a < b);
     heap.push(1);
-    heap.clear();
+    expect(heap.drain()).toEqual([1]);
     expect([heap.size, heap.peek(), heap.pop()]).toEqual([0, undefined, undefined]);
+  });
+
+  it("keeps its order when a value is deleted from anywhere", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer(), { minLength: 1 }), fc.nat(), (numbers, pick) => {
+        const heap = new MinHeap<number>((a, b) => a < b);
+        for (const number of numbers) heap.push(number);
+        const deleted = numbers[pick % numbers.length] as number;
+        expect([heap.delete(deleted), heap.delete(deleted)]).toEqual([true, false]);
+        expect(drain(heap)).toEqual(numbers.filter((number) => number !== deleted).sort((a, b) => a - b));
+      }),
+    );
   });
 });
 

@@ -12,6 +12,7 @@ import { deferred } from "../../../src/util/deferred.ts";
 import { execute } from "../../../src/worker/execution.ts";
 import type { WorkerParts } from "../../../src/worker/parts.ts";
 import { WorkerStoppedError } from "../../../src/worker/persist.ts";
+import type { RunningTask } from "../../../src/worker/running-task.ts";
 import { Revocations } from "../../../src/worker/revocations.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 import { taskRequest } from "../../support/task-request.ts";
@@ -43,9 +44,18 @@ function bench(task: (context: TaskContext) => unknown) {
     queue: "q",
     deliveries: 1,
     fence: 1,
+    get isHeld() {
+      return !lost.signal.aborted;
+    },
+    get isLost() {
+      return lost.signal.aborted;
+    },
     lost: lost.signal,
+    onLost: (listener) => lost.signal.addEventListener("abort", listener),
     ack: settle("ack"),
     requeue: settle("requeue"),
+    handBack: settle("hand-back"),
+    confirm: () => (lost.signal.aborted ? Promise.reject(new DeliveryLostError("q")) : Promise.resolve()),
     defer: settle("defer"),
     deadLetter: ({ code }) => settle(`dead-letter ${code}`)(),
   };
@@ -54,17 +64,21 @@ function bench(task: (context: TaskContext) => unknown) {
       const error = trouble.shift();
       if (error !== undefined) return Promise.reject(error);
       history.push(...metas.map(({ state }) => `store ${state}`));
-      return Promise.resolve();
+      return Promise.resolve([]);
     },
   } as WorkerParts["backend"];
   const { config, tasks, resources, producer } = app;
+  const running = new Set<RunningTask>();
   const parts: WorkerParts = {
     hostname: "w@h",
     config,
     tasks,
     producer,
     backend,
-    revocations: new Revocations(undefined),
+    revocations: new Revocations({ keys: undefined, running, clock, log }),
+    running,
+    concurrencyKeys: undefined,
+    parkedTasks: { park: (parked) => parked.deadLetter({ code: "unknown-task", detail: "" }) },
     pool: new InlinePool({
       size: 1,
       clock,
@@ -119,7 +133,7 @@ describe("an execution", () => {
     giveUp.abort(new WorkerStoppedError("w@h"));
     await clock.advance(10_000);
     await running;
-    expect(history).toEqual(["acquire", "requeue"]);
+    expect(history).toEqual(["acquire", "hand-back"]);
   });
 
   it("keeps a message out of the way whose settling can only fail again", async () => {

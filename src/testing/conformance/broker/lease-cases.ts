@@ -66,6 +66,36 @@ export const leaseCases: readonly Case<BrokerStage>[] = [
     },
   },
   {
+    name: "a lease is confirmed while it is held, and no longer once another has taken the message",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "held");
+      const late = await stage.read(queue, { prefetch: 1 }).next();
+      await late.confirm();
+      await stage.stall();
+      const taken = await stage.read(queue, { broker: await stage.second() }).next();
+      await assert.rejects(late.confirm(), DeliveryLostError);
+      assert.equal(late.lost.aborted, true);
+      await assert.rejects(late.ack(), DeliveryLostError);
+      await taken.confirm();
+      await taken.ack();
+    },
+  },
+  {
+    name: "a lease that ran out is confirmed while nobody has taken the message, and lasts again from then",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "held");
+      const late = await stage.read(queue, { prefetch: 1 }).next();
+      await stage.stall();
+      await stage.clock.sleep(stage.leaseMs + 10);
+      await late.confirm();
+      const reader = stage.read(queue, { broker: await stage.second() });
+      await reader.expectSilence(stage.leaseMs / 2);
+      await late.ack();
+    },
+  },
+  {
     name: "what a living consumer holds goes to nobody else, however long it takes",
     run: async (stage) => {
       const queue = await stage.queue();

@@ -76,7 +76,7 @@ export const routingCases: readonly Case<BrokerStage>[] = [
     name: "publishing to an exchange that does not exist, or with a key that matches no binding, is refused",
     run: async (stage) => {
       const { exchange } = await bound(stage, "direct", ["red"]);
-      const publishTo = (name: string, routingKey: string): Promise<void> =>
+      const publishTo = (name: string, routingKey: string): Promise<unknown> =>
         stage.broker.publish([to({ exchange: name, routingKey }, "lost")]);
       await assert.rejects(publishTo(uniqueName("nowhere"), "red"), UnroutableError);
       await assert.rejects(publishTo(exchange.name, "green"), UnroutableError);

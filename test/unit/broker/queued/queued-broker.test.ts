@@ -49,8 +49,9 @@ describe("QueuedBroker", () => {
   });
 
   it("publishes the others when the store refuses one call of a turn, and asks no more of one that is away", async () => {
-    const push = async (items: readonly PushItem[]): Promise<void> => {
+    const push = async (items: readonly PushItem[]): Promise<readonly undefined[]> => {
       if (items.some(({ message: { body } }) => Buffer.from(body).toString() === "bad")) throw new Error("refused");
+      return items.map(() => undefined);
     };
     const { broker, callsOf, fail } = await setUp({ push });
     const send = (...texts: readonly string[]) =>
@@ -85,6 +86,7 @@ describe("QueuedBroker", () => {
       priorityStep: 1,
       maxDelayMs: 500,
       maxMessageBytes: 100,
+      uniqueKeys: true,
     } as const;
     const { broker, callsOf } = await setUp({ features });
     await broker.publish([toQueue("q", "far", { delayMs: 60_000 }), toQueue("q", "near", { delayMs: 100 })]);
@@ -92,7 +94,13 @@ describe("QueuedBroker", () => {
   });
 
   it("refuses a body that is larger than the store takes", async () => {
-    const features = { priorityOrder: "highest-first", priorityStep: 1, maxDelayMs: 0, maxMessageBytes: 10 } as const;
+    const features = {
+      priorityOrder: "highest-first",
+      priorityStep: 1,
+      maxDelayMs: 0,
+      maxMessageBytes: 10,
+      uniqueKeys: true,
+    } as const;
     const { broker } = await setUp({ features });
     await broker.publish([toQueue("q", "x".repeat(10))]);
     const refused = broker.publish([{ message: message("x".repeat(11)), route: { exchange: "", routingKey: "q" } }]);

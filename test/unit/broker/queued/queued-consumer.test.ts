@@ -166,7 +166,7 @@ describe("stopping", () => {
     await eventually(() => expect(callsOf("take")).toHaveLength(1));
     await reader.consumer.stop();
     await reader.expectEnd();
-    expect(callsOf("settle")).toEqual([[[{ receipt: "r", outcome: "defer", until: new Date(0) }]]]);
+    expect(callsOf("settle")).toEqual([[[{ receipt: "r", outcome: "hand-back" }]]]);
   });
 
   it("hands back what a take brought from a queue that was cancelled meanwhile", async () => {

@@ -1,0 +1,36 @@
+import { openSync, readFileSync, writeSync } from "node:fs";
+
+/** What happened to one call, written where nothing of Celeriac has a hand. `at` is in milliseconds since the epoch. */
+export type Entry = { readonly id: string; readonly at: number } & (
+  | { readonly what: "sending"; readonly dueAt: number }
+  | { readonly what: "sent" | "refused" }
+  | (Run & { readonly what: "begun" | "ended" | "retried" })
+  | (Run & { readonly what: "crashed"; readonly takes: "run" | "process" })
+);
+
+/** One run of a call's body. In a pool's child process, `pid` is that one's and `parent` the worker's. */
+export interface Run {
+  readonly retries: number;
+  /** How often the message had been handed out by then. */
+  readonly deliveries: number;
+  readonly pid: number;
+  readonly parent: number;
+}
+
+/** One file that any number of processes append to: a short line is written whole, or not at all when its writer is killed. */
+export class Journal {
+  readonly #file: number;
+
+  constructor(path: string) {
+    this.#file = openSync(path, "a");
+  }
+
+  write(entry: Entry): void {
+    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+  }
+}
+
+export function readJournal(path: string): readonly Entry[] {
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Entry);
+}

@@ -1,0 +1,75 @@
+import type { KeyStore } from "../broker/key-store.ts";
+import type { TaskRequest } from "../message/task-request.ts";
+import { uniqueKeyOf } from "./call-keys.ts";
+import { KeysUnsupportedError } from "./errors.ts";
+import type { RoutedRequest } from "./producer.ts";
+import type { TaskRegistry } from "./registry.ts";
+
+export interface TimedKeysOptions {
+  readonly tasks: TaskRegistry;
+  readonly keys: () => Promise<KeyStore | undefined>;
+}
+
+/** Unique keys that are held for a time from when a call was sent, whatever becomes of its message: claims in the key store. */
+export class TimedKeys {
+  readonly #options: TimedKeysOptions;
+
+  constructor(options: TimedKeysOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends those requests with `publish` whose key is free, and gives the ids of all: a request that finds its key held has the holder's.
+   * Keys whose requests could not be sent are given back. Rejects as `publish` does, and with KeysUnsupportedError.
+   */
+  async publish(
+    requests: readonly RoutedRequest[],
+    publish: (requests: readonly RoutedRequest[]) => Promise<readonly string[]>,
+  ): Promise<readonly string[]> {
+    if (!requests.some(({ request }) => this.#isTimed(request.task))) return publish(requests);
+    const claims = await this.#claimAll(requests);
+    const free = requests.filter((_, index) => claims[index]?.holder === undefined);
+    try {
+      const ids = [...(free.length === 0 ? [] : await publish(free))];
+      return claims.map(({ holder }) => holder ?? (ids.shift() as string));
+    } catch (error) {
+      for (const { giveBack } of claims) await giveBack?.();
+      throw error;
+    }
+  }
+
+  #isTimed(task: string): boolean {
+    return typeof this.#options.tasks.get(task)?.options.unique?.until === "object";
+  }
+
+  /** One after the other: of two calls in one batch with the same key, the first gets it. */
+  async #claimAll(requests: readonly RoutedRequest[]): Promise<readonly TimedClaim[]> {
+    const keys = await this.#options.keys();
+    if (keys === undefined) throw new KeysUnsupportedError("A call cannot be unique for a time");
+    const claims: TimedClaim[] = [];
+    for (const { request } of requests) claims.push(await this.#claim(request, keys));
+    return claims;
+  }
+
+  async #claim(request: TaskRequest, keys: KeyStore): Promise<TimedClaim> {
+    const unique = this.#options.tasks.get(request.task)?.options.unique;
+    if (typeof unique?.until !== "object") return NO_KEY;
+    const key = `unique:${uniqueKeyOf(request, unique)}`;
+    for (;;) {
+      if (await keys.claim(key, request.id, unique.until.forMs))
+        return { giveBack: () => keys.release(key, request.id) };
+      const holder = (await keys.read([key])).get(key)?.owner;
+      if (holder !== undefined) return { holder };
+      // It ran out between the two looks.
+    }
+  }
+}
+
+interface TimedClaim {
+  /** Id of the call that holds the key, when that is another one. */
+  readonly holder?: string;
+  /** Present when the key was claimed for this call. */
+  readonly giveBack?: () => Promise<unknown>;
+}
+
+const NO_KEY: TimedClaim = {};

@@ -1,0 +1,189 @@
+import { Batcher } from "../../util/batcher.ts";
+import { systemClock, type Clock } from "../../util/clock.ts";
+import { toError } from "../../util/errors.ts";
+import type { Logger } from "../../util/logger.ts";
+import { BrokerUnavailableError } from "../errors.ts";
+import { LeaseTable, renewTable } from "./lease-table.ts";
+import { watchLoop } from "./loop-watch.ts";
+import { renewalThread, type ThreadTableHandle } from "./renewal-thread.ts";
+import type { RenewerSource } from "./renewer.ts";
+
+/** A lease is renewed so often before it runs out: two renewals may fail. */
+const RENEWALS_PER_LEASE = 3;
+
+/** After so many intervals without a renewal by the thread, the event loop renews as well. */
+const PATIENCE = 1.5;
+
+/** Who must know when a lease is gone. */
+export interface Leaseholder {
+  leaseLost(): void;
+}
+
+export interface LeaseKeeperOptions {
+  /** Renews these receipts and returns those that were no longer held. */
+  readonly renew: (receipts: readonly string[]) => Promise<readonly string[]>;
+  /** How to renew from a thread; it is used where the clock is the system's. */
+  readonly renewer?: RenewerSource | undefined;
+  /** How long a lease lasts without being renewed, in milliseconds. */
+  readonly leaseMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Renews leases, in one call per interval however many they are: from a thread where there is a renewer for it, which a blocked event loop
+ * cannot stop; else, and while the thread does not, from the event loop.
+ */
+export class LeaseKeeper implements AsyncDisposable {
+  readonly #options: LeaseKeeperOptions;
+  readonly #intervalMs: number;
+  /** By receipt. */
+  readonly #slots = new Map<string, number>();
+  /** By slot. */
+  readonly #holders: (Leaseholder | undefined)[] = [];
+  readonly #table = new LeaseTable((memory) => this.#thread?.move(memory));
+  readonly #confirmations = new Batcher<string, boolean>((receipts) => this.#confirmAll(receipts));
+  readonly #disposed = new AbortController();
+  #thread: ThreadTableHandle | undefined;
+  #dropped: Promise<void> = Promise.resolve();
+  #keeping = false;
+  #isFailing = false;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.#intervalMs = options.leaseMs / RENEWALS_PER_LEASE;
+  }
+
+  /** Has the thread ready, where one can be used. To be called before anything is held; calling it again is fine. */
+  start(): void {
+    const { renewer, clock, leaseMs } = this.#options;
+    if (renewer === undefined || clock !== systemClock || this.#disposed.signal.aborted) return;
+    this.#thread ??= renewalThread.keep({
+      memory: this.#table.view.memory,
+      source: renewer,
+      leaseMs,
+      intervalMs: this.#intervalMs,
+      onLost: () => this.#tellLost(),
+      onFailed: (error) => this.#noteFailure(error),
+    });
+  }
+
+  /** Does without the thread from now on; resolves once it has let go. What is held still is renewed by the event loop. */
+  async stop(): Promise<void> {
+    if (this.#thread !== undefined) this.#dropped = this.#thread.drop();
+    this.#thread = undefined;
+    await this.#dropped;
+  }
+
+  /** `since` is when the lease began, or a moment before, in milliseconds since the epoch. */
+  hold(receipt: string, holder: Leaseholder, since: number): void {
+    const slot = this.#table.hold(receipt, since);
+    this.#slots.set(receipt, slot);
+    this.#holders[slot] = holder;
+    if (!this.#keeping) void this.#keep();
+  }
+
+  /** Calling it again, or for what is not held, is fine. */
+  release(receipt: string): void {
+    const slot = this.#slots.get(receipt);
+    if (slot === undefined) return;
+    this.#slots.delete(receipt);
+    this.#holders[slot] = undefined;
+    this.#table.release(slot);
+  }
+
+  /**
+   * Whether the lease is held: at once when it was renewed so lately that this is sure for another interval, else after renewing it. The
+   * time since then says what nobody could tell meanwhile, as after SIGSTOP or a laptop's sleep. Rejects as `renew` does.
+   */
+  async confirm(receipt: string): Promise<boolean> {
+    if (!this.#slots.has(receipt)) return false;
+    return this.isSure(receipt) || this.#confirmations.add(receipt);
+  }
+
+  /** Whether the lease is held and was renewed so lately that `confirm` has nothing to ask. */
+  isSure(receipt: string): boolean {
+    const slot = this.#slots.get(receipt);
+    if (slot === undefined) return false;
+    const age = this.#options.clock.now() - this.#table.renewedAt(slot);
+    // A time set back makes it negative.
+    return age >= 0 && age < this.#options.leaseMs - this.#intervalMs && !this.#table.isLost(slot);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort();
+    for (const receipt of this.#slots.keys()) this.release(receipt);
+    await this.stop();
+  }
+
+  /** Ends by itself an interval after the last release, and never rejects. */
+  async #keep(): Promise<void> {
+    const { clock } = this.#options;
+    this.#keeping = true;
+    const idle = new AbortController();
+    void this.#watchLoop(AbortSignal.any([idle.signal, this.#disposed.signal]));
+    while (this.#slots.size > 0) {
+      try {
+        await clock.sleep(this.#intervalMs, { signal: this.#disposed.signal, ref: false });
+      } catch {
+        break;
+      }
+      if (!this.#isRenewedByThread()) await this.#renew();
+    }
+    idle.abort();
+    this.#keeping = false;
+  }
+
+  #isRenewedByThread(): boolean {
+    const age = this.#options.clock.now() - this.#table.view.lastRound;
+    const isOnTime = age >= 0 && age < PATIENCE * this.#intervalMs;
+    if (isOnTime) this.#isFailing = false;
+    return this.#thread !== undefined && isOnTime;
+  }
+
+  async #renew(): Promise<void> {
+    const { renew, clock, log } = this.#options;
+    try {
+      if ((await renewTable(this.#table.view, renew, () => clock.now())) > 0) this.#tellLost();
+    } catch (error) {
+      // A lost broker is told of by its state; the next interval tries again.
+      if (error instanceof BrokerUnavailableError) return;
+      log.error("leases not renewed", { error: toError(error).message });
+    }
+  }
+
+  async #confirmAll(receipts: readonly string[]): Promise<readonly boolean[]> {
+    const { renew, clock } = this.#options;
+    const at = clock.now();
+    const lost = new Set(await renew(receipts));
+    for (const receipt of receipts) {
+      const slot = this.#slots.get(receipt);
+      if (slot === undefined) continue;
+      if (lost.has(receipt)) this.#lose(receipt, slot);
+      else this.#table.noteRenewal(slot, at);
+    }
+    return receipts.map((receipt) => !lost.has(receipt));
+  }
+
+  #tellLost(): void {
+    for (const [receipt, slot] of this.#slots) if (this.#table.isLost(slot)) this.#lose(receipt, slot);
+  }
+
+  #lose(receipt: string, slot: number): void {
+    const holder = this.#holders[slot];
+    this.release(receipt);
+    holder?.leaseLost();
+  }
+
+  #noteFailure(error: string): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#options.log.warn("leases not renewed by their thread; the event loop does", { error });
+  }
+
+  async #watchLoop(signal: AbortSignal): Promise<void> {
+    const { clock, log, leaseMs } = this.#options;
+    const onBlocked = (blockedMs: number): void => log.warn("event loop was blocked", { blockedMs, leaseMs });
+    await watchLoop({ clock, longestMs: this.#intervalMs, onBlocked, signal });
+  }
+}

@@ -1,0 +1,9 @@
+/** Why a run is ended from outside. */
+export type EndReason = "given-up" | "lost" | "terminated";
+
+/** A task whose body runs here. */
+export interface RunningTask {
+  readonly taskId: string;
+  /** Ends the run; the first reason counts. */
+  end(reason: EndReason): void;
+}

@@ -1,0 +1,55 @@
+import type { HostEvents, StartHost } from "../../src/pool/isolated/host.ts";
+import type { Command, News } from "../../src/pool/isolated/protocol.ts";
+
+/** A host that does only what a test says. */
+export class FakeHost {
+  readonly commands: Command[] = [];
+  isKilled = false;
+  readonly #events: HostEvents;
+
+  constructor(events: HostEvents) {
+    this.#events = events;
+  }
+
+  /** The kinds of what it was told after its setup. */
+  get told(): readonly string[] {
+    return this.commands.slice(1).map(({ kind }) => kind);
+  }
+
+  says(news: News): void {
+    this.#events.onNews(news);
+  }
+
+  returns(text: string, memoryBytes?: number): void {
+    this.says({ kind: "ended", outcome: { kind: "returned", value: text, children: [] }, memoryBytes });
+  }
+
+  goes(detail = "it went"): void {
+    this.#events.onGone({ code: "exited", detail });
+  }
+}
+
+/** Starts fake hosts, which are ready at once and go when they are told to, unless `how` says otherwise. */
+export function fakeHosts(how: { readonly isReady?: boolean; readonly goes?: boolean } = {}): {
+  readonly hosts: readonly FakeHost[];
+  readonly startHost: StartHost;
+} {
+  const { isReady = true, goes = true } = how;
+  const hosts: FakeHost[] = [];
+  const startHost: StartHost = (_program, events) => {
+    const host = new FakeHost(events);
+    hosts.push(host);
+    return {
+      post: (command) => {
+        host.commands.push(command);
+        if (command.kind === "setup" && isReady) host.says({ kind: "ready" });
+        if (command.kind === "end" && goes) host.goes();
+      },
+      kill: () => {
+        host.isKilled = true;
+        if (goes) host.goes("it was killed");
+      },
+    };
+  };
+  return { hosts, startHost };
+}

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "celeriac";
+import { connectAdapter } from "../../../src/app/connect.ts";
+
+describe("a URL of an SQLite file", () => {
+  it("names the file, and how durable what it holds is to be", async () => {
+    expect((await connectAdapter("broker", "sqlite:a.db")).url).toBe("sqlite:a.db");
+    expect((await connectAdapter("broker", "sqlite:a.db?synchronous=normal")).url).toBe("sqlite:a.db");
+    expect((await connectAdapter("broker", "sqlite:/var/a.db?synchronous=full")).url).toBe("sqlite:/var/a.db");
+  });
+
+  it.each(["sqlite:", "sqlite://host/a.db", "sqlite:?synchronous=normal"])(
+    "is refused without a file: %s",
+    async (url) => {
+      await expect(connectAdapter("broker", url)).rejects.toThrow(ConfigError);
+      await expect(connectAdapter("broker", url)).rejects.toThrow("names no file");
+    },
+  );
+
+  it.each(["sqlite:a.db?", "sqlite:a.db?synchronous=off", "sqlite:a.db?mode=ro", "sqlite:a.db?synchronous=normal&x=1"])(
+    "is refused with an option that is not known: %s",
+    async (url) => {
+      await expect(connectAdapter("broker", url)).rejects.toThrow("Known: synchronous=full, synchronous=normal.");
+    },
+  );
+});
