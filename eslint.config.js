@@ -68,7 +68,7 @@ const NO_SIGNALS = {
 };
 const TIMERS = ["setTimeout", "setInterval", "clearTimeout", "clearInterval"];
 const NO_TIMERS = TIMERS.map((name) => ({ name, message: "Only src/util/clock.ts sets timers: wait with the Clock." }));
-const NO_IMMEDIATE = { name: "setImmediate", message: "Only src/util/batcher.ts puts work off to the next turn." };
+const NO_IMMEDIATE = { name: "setImmediate", message: "Only src/util/end-of-turn.ts puts work off to the next turn." };
 const NO_TIMER_MODULES = ["timers", "node:timers", "timers/promises", "node:timers/promises"].map((name) => ({
   name,
   message: "Only src/util/clock.ts sets timers: wait with the Clock.",
@@ -131,7 +131,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["src/util/batcher.ts"],
+    files: ["src/util/end-of-turn.ts"],
     rules: { "no-restricted-globals": ["error", ...NO_TIMERS] },
   },
   {

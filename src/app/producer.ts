@@ -76,8 +76,8 @@ export class Producer {
   async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
     const holders = await this.#publishOnce(publications, signal);
-    // The key of a retry may be another's by now, as after a replay; it has to come all the same.
-    const forestalled = publications.filter((_, index) => isRetry(requests[index]) && holders[index] !== undefined);
+    // What a task is followed by has to come whoever holds its key, as a retry has: others wait for it.
+    const forestalled = publications.filter((_, index) => holders[index] !== undefined);
     if (forestalled.length === 0) return;
     const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
     await this.#publishOnce(keyless, signal);
@@ -178,10 +178,6 @@ function routeSaid(task: TaskOptions, call: SendOptions): TaskRoute {
     ...(routingKey === undefined ? {} : { routingKey }),
     ...(priority === undefined ? {} : { priority }),
   };
-}
-
-function isRetry(routed: RoutedRequest | undefined): boolean {
-  return routed !== undefined && routed.request.retries > 0;
 }
 
 function nameOf(requests: readonly RoutedRequest[]): string {

@@ -181,8 +181,11 @@ const CELERY_HEADERS: ReadonlySet<string> = new Set(
 
 function customHeaders(headers: Dict): Dict {
   const names = Object.keys(headers).filter((name) => !CELERY_HEADERS.has(name));
-  return Object.fromEntries(names.map((name) => [name, headers[name]]));
+  return names.length === 0 ? NO_HEADERS : Object.fromEntries(names.map((name) => [name, headers[name]]));
 }
+
+/** What most messages have of their own. */
+const NO_HEADERS: Dict = Object.freeze({});
 
 function checkedCustomHeaders(headers: Dict): Dict {
   for (const name in headers) {

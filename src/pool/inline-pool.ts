@@ -1,10 +1,11 @@
 import { failureOf } from "../backend/failure.ts";
 import type { Clock } from "../util/clock.ts";
+import { startTimer } from "../util/timer.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
 import type { RunHooks, RunTask } from "./run-hooks.ts";
 import { givenUpError, RunSignal } from "./run-signal.ts";
 import { Slots } from "./slots.ts";
-import { watchRun } from "./watch-run.ts";
+import { COMMIT_MS, STUCK_COMMIT, watchRun } from "./watch-run.ts";
 import { Wear, type WearLimits } from "./wear.ts";
 
 export interface InlinePoolOptions extends WearLimits {
@@ -68,21 +69,27 @@ export class InlinePool implements Pool {
   /** The run against its limits and what may end it: whichever is first decides the outcome. */
   #runInSlot(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
     return new Promise((resolve) => {
+      const { clock, softLimitError, runTask } = this.#options;
+      let stopPatience: (() => void) | undefined;
       const run = new Run(options.onProgress, (outcome) => {
         stopWatching();
+        stopPatience?.();
         this.#running.delete(run);
         this.#slots.release();
         this.#noteWear();
         resolve(outcome);
       });
       this.#running.add(run);
-      const stopWatching = watchRun(options, this.#options.clock, {
-        softLimit: (limitMs) => run.tell(this.#options.softLimitError(limitMs)),
-        hardLimit: (limitMs) => run.giveUp({ kind: "timed-out", limitMs }),
-        aborted: () => run.giveUp(ABORTED),
+      const giveUp = (outcome: PoolOutcome): void => {
+        if (!run.giveUp(outcome)) stopPatience ??= startTimer(clock, COMMIT_MS, () => run.end(lostInCommit()));
+      };
+      const stopWatching = watchRun(options, clock, {
+        softLimit: (limitMs) => run.tell(softLimitError(limitMs)),
+        hardLimit: (limitMs) => giveUp({ kind: "timed-out", limitMs }),
+        aborted: () => giveUp(ABORTED),
       });
-      if (options.ending.isOver) run.giveUp(ABORTED);
-      else this.#options.runTask(job, run).then(run.end, run.fail);
+      if (options.ending.isOver) giveUp(ABORTED);
+      else runTask(job, run).then(run.end, run.fail);
     });
   }
 
@@ -91,6 +98,10 @@ export class InlinePool implements Pool {
     this.#wear = undefined;
     this.#options.onWornOut?.();
   }
+}
+
+function lostInCommit(): PoolOutcome {
+  return { kind: "lost", reason: STUCK_COMMIT, cause: new Error(`The task was lost: ${STUCK_COMMIT.detail}.`) };
 }
 
 /** One run's hooks, and its one end. */
@@ -129,11 +140,12 @@ class Run implements RunHooks {
     this.#signal.abort(reason);
   }
 
-  /** Not when it is too late: what the run did is being committed. */
-  giveUp(outcome: PoolOutcome): void {
-    if (this.#phase !== "running") return;
+  /** False when it is too late: what the run did is being committed. */
+  giveUp(outcome: PoolOutcome): boolean {
+    if (this.#phase === "committing") return false;
     this.end(outcome);
     this.tell(givenUpError());
+    return true;
   }
 
   /** The first outcome counts: a body that goes on after it is not heard. */

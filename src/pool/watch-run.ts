@@ -1,6 +1,16 @@
+import type { DeadLetterReason } from "../broker/broker.ts";
 import type { Clock } from "../util/clock.ts";
-import { NO_LONGER_NEEDED } from "../util/no-longer-needed.ts";
+import { startTimer } from "../util/timer.ts";
 import type { RunOptions } from "./pool.ts";
+
+/** How long a commit may take once its run is to be over, in milliseconds: a database that does not answer must not hold it for ever. */
+export const COMMIT_MS = 10_000;
+
+/** Why a run is lost whose commit took longer. */
+export const STUCK_COMMIT: DeadLetterReason = {
+  code: "stuck-commit",
+  detail: `its resources had not committed ${String(COMMIT_MS / 1000)} s after its run was to be over`,
+};
 
 /** What may come while a run goes on. */
 export interface RunEvents {
@@ -12,14 +22,11 @@ export interface RunEvents {
 /** Tells what comes over a run, until the function that it returns is called. */
 export function watchRun({ ending, softMs, hardMs }: RunOptions, clock: Clock, events: RunEvents): () => void {
   ending.onEnd(() => events.aborted());
-  const limits = softMs === null && hardMs === null ? undefined : new AbortController();
-  const after = (ms: number, act: () => void): void => {
-    clock.sleep(ms, { signal: limits?.signal }).then(act, () => undefined); // the run ended first
-  };
-  if (softMs !== null) after(softMs, () => events.softLimit(softMs));
-  if (hardMs !== null) after(hardMs, () => events.hardLimit(hardMs));
+  const stopSoft = softMs === null ? undefined : startTimer(clock, softMs, () => events.softLimit(softMs));
+  const stopHard = hardMs === null ? undefined : startTimer(clock, hardMs, () => events.hardLimit(hardMs));
   return () => {
     ending.onEnd(undefined);
-    limits?.abort(NO_LONGER_NEEDED);
+    stopSoft?.();
+    stopHard?.();
   };
 }

@@ -1,3 +1,5 @@
+import { endOfTurn } from "./end-of-turn.ts";
+
 /** So many batches in a row may go without a turn of the event loop: then others get theirs, and it is seen whether anybody else adds by now. */
 const LONE_BATCHES = 16;
 
@@ -93,9 +95,4 @@ interface Call<T, R> {
 
 function never(): boolean {
   return false;
-}
-
-/** After the I/O callbacks of this turn: microtasks alone would split what one turn sends into many batches. */
-function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

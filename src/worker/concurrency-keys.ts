@@ -1,6 +1,6 @@
 import type { ConcurrencyOptions } from "../app/call-keys.ts";
 import { KeyHolder, type HeldKey } from "../broker/key-holder.ts";
-import type { KeyStore } from "../broker/key-store.ts";
+import type { Claim, KeyStore } from "../broker/key-store.ts";
 import type { Clock } from "../util/clock.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
@@ -39,9 +39,11 @@ export class ConcurrencyKeys implements AsyncDisposable {
   async claim(key: string, options: ConcurrencyOptions, run: RunIdentity): Promise<ConcurrencySlot | undefined> {
     const places = Array.from({ length: options.limit ?? 1 }, (_, place) => placeKey(key, place));
     const since = this.#options.clock.now();
+    const owner = `${run.taskId}:${String(run.fence)}`;
+    const value = JSON.stringify({ taskId: run.taskId, since });
     for (const place of places) {
-      const owner = `${run.taskId}:${String(run.fence)}`;
-      const held = await this.#holder.take(place, { owner, value: JSON.stringify({ taskId: run.taskId, since }) });
+      const take = (): Promise<HeldKey | undefined> => this.#holder.take(place, { owner, value });
+      const held = (await take()) ?? ((await this.#leaveOwn(place, run.taskId)) ? await take() : undefined);
       if (held !== undefined) return this.#slot(held);
     }
     if (options.onBusy === "cancel-oldest") await this.#cancelOldest(places);
@@ -74,11 +76,17 @@ export class ConcurrencyKeys implements AsyncDisposable {
     };
   }
 
+  /** Whether the place was held by an earlier run of the same task, which was killed, or is about to leave it: it is free then. */
+  async #leaveOwn(place: string, taskId: string): Promise<boolean> {
+    const claim = (await this.#options.keys.read([place])).get(place);
+    if (claim === undefined || holderOf(claim).taskId !== taskId) return false;
+    await this.#options.keys.release(place, claim.owner);
+    return true;
+  }
+
   async #cancelOldest(places: readonly string[]): Promise<void> {
     const claims = await this.#options.keys.read(places);
-    const [oldest] = [...claims.values()]
-      .map(({ value = "{}" }) => JSON.parse(value) as { readonly taskId: string; readonly since: number })
-      .sort((a, b) => a.since - b.since);
+    const [oldest] = [...claims.values()].map(holderOf).sort((a, b) => a.since - b.since);
     if (oldest !== undefined) await this.#options.terminate(oldest.taskId);
   }
 }
@@ -87,6 +95,10 @@ export class ConcurrencyKeys implements AsyncDisposable {
 export interface RunIdentity {
   readonly taskId: string;
   readonly fence: number;
+}
+
+function holderOf({ value = "{}" }: Claim): { readonly taskId: string; readonly since: number } {
+  return JSON.parse(value) as { readonly taskId: string; readonly since: number };
 }
 
 function placeKey(key: string, place: number): string {

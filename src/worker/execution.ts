@@ -113,8 +113,9 @@ class Execution implements RunningTask {
     return this.#settlement.isLeftToOthers;
   }
 
-  async live(): Promise<void> {
-    const { tasks, concurrencyKeys, log } = this.#parts;
+  /** Few of the steps are async functions: each would be a promise more for every task. */
+  live(): Promise<void> {
+    const { tasks, revocations, log } = this.#parts;
     log.debug("task received", taskFields(this.#request, { queue: this.#delivery.queue }));
     const definition = tasks.get(this.#request.task);
     if (definition?.body === undefined) return this.#park();
@@ -122,11 +123,7 @@ class Execution implements RunningTask {
       return this.#settlement.refuse("delivery-limit", handedOutTooOften(this.#delivery.deliveries - 1));
     const unsupported = unsupportedFollowUp(this.#request.followUps);
     if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
-    if (await this.#isSettledUnstarted()) return undefined;
-    const { concurrency } = definition.options;
-    if (concurrency !== undefined && concurrencyKeys !== undefined)
-      return this.#liveWithinKey(definition, concurrency, concurrencyKeys);
-    return this.#runAndSettle(definition);
+    return revocations.areNone ? this.#liveIfDue(definition) : this.#liveUnlessRevoked(definition);
   }
 
   get #isDeliveredTooOften(): boolean {
@@ -134,21 +131,23 @@ class Execution implements RunningTask {
     return workerMaxDeliveries !== null && this.#delivery.deliveries > workerMaxDeliveries;
   }
 
-  /** Whether the task needs no run, or not now: then the delivery is settled. */
-  async #isSettledUnstarted(): Promise<boolean> {
-    const { eta, expires, id } = this.#request;
-    const { clock, revocations, log } = this.#parts;
-    if ((await revocations.mayHaveAny()) && (await revocations.has(id))) {
-      await this.#settlement.revoke("revoked");
-    } else if (expires !== null && expires.getTime() <= clock.now()) {
-      await this.#settlement.revoke("expired");
-    } else if (eta !== null && eta.getTime() > clock.now()) {
+  async #liveUnlessRevoked(definition: TaskDefinition): Promise<void> {
+    if (await this.#parts.revocations.has(this.#request.id)) await this.#settlement.revoke("revoked");
+    else await this.#liveIfDue(definition);
+  }
+
+  #liveIfDue(definition: TaskDefinition): Promise<void> {
+    const { eta, expires } = this.#request;
+    const { clock, concurrencyKeys, log } = this.#parts;
+    if (expires !== null && expires.getTime() <= clock.now()) return this.#settlement.revoke("expired");
+    if (eta !== null && eta.getTime() > clock.now()) {
       log.debug("task not due yet, deferred", taskFields(this.#request, { eta: eta.toISOString() }));
-      await this.#delivery.defer(eta);
-    } else {
-      return false;
+      return this.#delivery.defer(eta);
     }
-    return true;
+    const { concurrency } = definition.options;
+    if (concurrency !== undefined && concurrencyKeys !== undefined)
+      return this.#liveWithinKey(definition, concurrency, concurrencyKeys);
+    return this.#runAndSettle(definition);
   }
 
   async #liveWithinKey(
@@ -173,31 +172,31 @@ class Execution implements RunningTask {
   }
 
   async #runAndSettle({ options }: TaskDefinition, slot?: ConcurrencySlot): Promise<void> {
-    if (!(options.acksLate ?? this.#parts.config.taskAcksLate)) await this.#settlement.acknowledge();
+    const { clock, config, running } = this.#parts;
+    if (!(options.acksLate ?? config.taskAcksLate)) await this.#settlement.acknowledge();
+    const startedAt = clock.now();
     const outcome = await this.#run(options, slot);
-    await this.#settlement.confirm();
+    running.delete(this);
+    this.#isOver = true;
+    this.#settlement.seconds = (clock.now() - startedAt) / 1000;
+    if (!this.#settlement.isSure) await this.#settlement.confirm();
     if (outcome.kind === "aborted" && this.#endReason === "terminated") await this.#settlement.revoke("terminated");
     else await this.#settle(outcome);
   }
 
-  async #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<PoolOutcome> {
-    const { pool, clock, config, running, revocations } = this.#parts;
+  #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<PoolOutcome> {
+    const { pool, config, running, revocations } = this.#parts;
     const { timeLimit } = this.#request;
-    const startedAt = clock.now();
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
     running.add(this);
     revocations.lookOut();
     this.#endWithLeases(slot);
-    const outcome = await pool.run(this.#job(), {
+    return pool.run(this.#job(), {
       ending: this.#ending,
       softMs: timeLimit.softMs ?? options.softTimeLimitMs ?? milliseconds(config.taskSoftTimeLimit),
       hardMs: timeLimit.hardMs ?? options.timeLimitMs ?? milliseconds(config.taskTimeLimit),
       onProgress: (value) => this.#storeOnTheWay(this.#record.progress(value)),
     });
-    running.delete(this);
-    this.#isOver = true;
-    this.#settlement.seconds = (clock.now() - startedAt) / 1000;
-    return outcome;
   }
 
   /** A run that nothing covers any more is ended, and so is one that its worker gave up while it was being prepared. */
@@ -230,7 +229,7 @@ class Execution implements RunningTask {
       case "rejected":
         return this.#settlement.reject(outcome.requeue, outcome.reason);
       case "aborted":
-        return this.#settlement.handBack("given up");
+        return this.#settlement.giveUp();
       case "lost":
         if (outcome.reason.code === NOT_STARTED) return this.#settlement.handBack(outcome.reason.detail);
         return this.#settlement.requeue("task lost, requeued", outcome.reason);

@@ -1,4 +1,5 @@
 import type { PoolName } from "../app/config.ts";
+import type { DeadLetterReason } from "../broker/broker.ts";
 import type { Logger } from "../util/logger.ts";
 import type { AppModule } from "./pick-app.ts";
 
@@ -24,4 +25,6 @@ export interface WorkerOptions {
 export interface StopOptions {
   /** How long running tasks may finish, in milliseconds; then they are given up and their messages handed back. @default `workerShutdownGraceMs` */
   readonly graceMs?: number;
+  /** What made the worker stop, where that may be a task's doing: what it gives up then counts as delivered, and this is noted. @default none */
+  readonly fault?: DeadLetterReason;
 }

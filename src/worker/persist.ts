@@ -1,6 +1,6 @@
 import { AppClosedError } from "../app/errors.ts";
 import { ResultBackendUnavailableError } from "../backend/errors.ts";
-import type { Delivery } from "../broker/broker.ts";
+import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../broker/errors.ts";
 import { CeleriacError } from "../util/errors.ts";
 import { exponentialBackoff } from "../util/backoff.ts";
@@ -12,8 +12,11 @@ const LONGEST_DELAY_MS = 5_000;
 /** The worker has stopped waiting: what is not settled yet runs again elsewhere. */
 export class WorkerStoppedError extends CeleriacError {
   readonly code = "CELERIAC_WORKER_STOPPED";
-  constructor(hostname: string) {
+  /** What one of its tasks may have done to make it stop. */
+  readonly fault: DeadLetterReason | undefined;
+  constructor(hostname: string, fault?: DeadLetterReason) {
     super(`The worker ${hostname} stops and waits no longer; what it had not settled runs again.`);
+    this.fault = fault;
   }
 }
 

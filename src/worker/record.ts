@@ -1,5 +1,5 @@
 import { failureDocument, type Failure } from "../backend/failure.ts";
-import { resultTuple, type TaskMeta } from "../backend/task-meta.ts";
+import { resultTuple, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { SentChild } from "../pool/pool.ts";
@@ -21,45 +21,49 @@ export class TaskRecord {
   }
 
   started(): TaskMeta {
-    return { ...this.#base(), state: "STARTED", result: { pid: process.pid, hostname: this.#parts.hostname } };
+    return this.#underWay("STARTED", { pid: process.pid, hostname: this.#parts.hostname });
   }
 
   progress(value: EncodedJson): TaskMeta {
-    return { ...this.#base(), state: "PROGRESS", result: value };
+    return this.#underWay("PROGRESS", value);
   }
 
   succeeded(value: EncodedJson, children: readonly SentChild[]): TaskMeta {
-    return {
-      ...this.#base(),
-      state: "SUCCESS",
-      result: value,
-      doneAt: this.#now(),
-      children: children.map(resultTuple),
-    };
+    return this.#ended("SUCCESS", value, null, children);
   }
 
   failed(failure: Failure, children: readonly SentChild[] = []): TaskMeta {
-    const ended = { doneAt: this.#now(), children: children.map(resultTuple) };
-    return { ...this.#base(), state: "FAILURE", ...failureFields(failure), ...ended };
+    return this.#ended("FAILURE", failureDocument(failure), failure.traceback, children);
   }
 
   retried(failure: Failure): TaskMeta {
-    return { ...this.#base(), state: "RETRY", ...failureFields(failure) };
+    return this.#underWay("RETRY", failureDocument(failure), failure.traceback);
   }
 
-  #base(): Omit<TaskMeta, "state" | "result"> {
+  #underWay(state: TaskState, result: unknown, traceback: string | null = null): TaskMeta {
+    return this.#meta(state, result, traceback, null, []);
+  }
+
+  #ended(state: TaskState, result: unknown, traceback: string | null, children: readonly SentChild[]): TaskMeta {
+    return this.#meta(state, result, traceback, new Date(this.#parts.clock.now()), children.map(resultTuple));
+  }
+
+  /** Written out: what is spread over and over costs each task more. */
+  #meta(
+    state: TaskState,
+    result: unknown,
+    traceback: string | null,
+    doneAt: Date | null,
+    children: readonly unknown[],
+  ): TaskMeta {
     const { id: taskId, parentId, groupId } = this.#request;
-    const base = { taskId, parentId, groupId, fence: this.fence, traceback: null, doneAt: null, children: [] };
-    if (!this.#parts.config.resultExtended) return base;
+    const { fence } = this;
+    const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence };
+    return this.#parts.config.resultExtended ? { ...meta, extended: this.#extended() } : meta;
+  }
+
+  #extended(): NonNullable<TaskMeta["extended"]> {
     const { task: name, args, kwargs, retries } = this.#request;
-    return { ...base, extended: { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#queue } };
+    return { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#queue };
   }
-
-  #now(): Date {
-    return new Date(this.#parts.clock.now());
-  }
-}
-
-function failureFields(failure: Failure): Pick<TaskMeta, "result" | "traceback"> {
-  return { result: failureDocument(failure), traceback: failure.traceback };
 }

@@ -2,14 +2,13 @@ import { mayHaveRevocations, readRevocations } from "../app/revoke.ts";
 import type { KeyStore } from "../broker/key-store.ts";
 import { Batcher } from "../util/batcher.ts";
 import type { Clock } from "../util/clock.ts";
+import { endOfTurn } from "../util/end-of-turn.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import type { RunningTask } from "./running-task.ts";
 
 /** How often it is looked whether running tasks are to be ended, in milliseconds. Most tasks are over before the first look. */
 const LOOK_MS = 1_000;
-
-const NONE = Promise.resolve(false);
 
 export interface RevocationsOptions {
   /** Undefined where nothing can be revoked. */
@@ -25,6 +24,7 @@ export class Revocations implements Disposable {
   readonly #revoked: Batcher<string, boolean> | undefined;
   readonly #disposed = new AbortController();
   #any: Promise<boolean> | undefined;
+  #areNone = false;
   #isLooking = false;
 
   constructor(options: RevocationsOptions) {
@@ -37,16 +37,31 @@ export class Revocations implements Disposable {
     });
   }
 
-  /** False when no task at all is revoked, as nearly always; what asks at the same time gets one answer. To be asked before `has`. */
-  mayHaveAny(): Promise<boolean> {
-    const { keys } = this.#options;
-    if (keys === undefined) return NONE;
-    this.#any ??= mayHaveRevocations(keys).finally(() => (this.#any = undefined));
-    return this.#any;
+  /** Whether it has been seen in this very turn of the event loop that no task at all is revoked, as nearly always. Spares asking `has`. */
+  get areNone(): boolean {
+    return this.#options.keys === undefined || this.#areNone;
   }
 
-  has(taskId: string): Promise<boolean> {
-    return this.#revoked?.add(taskId) ?? NONE;
+  async has(taskId: string): Promise<boolean> {
+    const { keys } = this.#options;
+    if (keys === undefined || this.#revoked === undefined) return false;
+    return (await this.#mayBeAny(keys)) && this.#revoked.add(taskId);
+  }
+
+  /** What asks in one turn of the event loop gets one answer. */
+  #mayBeAny(keys: KeyStore): Promise<boolean> {
+    if (this.#any === undefined) {
+      this.#any = mayHaveRevocations(keys).then((mayBe) => {
+        this.#areNone = !mayBe;
+        void endOfTurn().then(() => {
+          this.#any = undefined;
+          this.#areNone = false;
+        });
+        return mayBe;
+      });
+      this.#any.catch(() => (this.#any = undefined));
+    }
+    return this.#any;
   }
 
   /** Looks out for running tasks that are to be ended, for as long as there are any. */

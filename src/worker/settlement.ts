@@ -12,11 +12,13 @@ import { toError } from "../util/errors.ts";
 import type { LogFields } from "../util/logger.ts";
 import { workerLost } from "./failures.ts";
 import type { WorkerParts } from "./parts.ts";
-import { isPassing, persist } from "./persist.ts";
+import { isPassing, persist, WorkerStoppedError } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
 
 /** Longest part of a result that a log line shows, in characters. */
 const LOGGED_RESULT_LENGTH = 128;
+
+const DONE = Promise.resolve();
 
 /**
  * How one delivery is settled: what is sent on, then what is stored, then what its message becomes. Exactly one of the methods that end it is
@@ -45,9 +47,14 @@ export class Settlement {
     return this.#isAcknowledged;
   }
 
-  /** Rejects with DeliveryLostError when the message may be another worker's by now: what the run came to does not count then. */
-  async confirm(): Promise<void> {
-    if (!this.#isAcknowledged && !this.#delivery.isHeld) await this.#delivery.confirm();
+  /** Whether the message is this worker's beyond doubt, or has been. */
+  get isSure(): boolean {
+    return this.#isAcknowledged || this.#delivery.isHeld;
+  }
+
+  /** Rejects with DeliveryLostError when the message is another worker's by now: what the run came to does not count then. */
+  confirm(): Promise<void> {
+    return this.#delivery.confirm();
   }
 
   async succeed(value: EncodedJson, sentByBody: readonly SentChild[]): Promise<void> {
@@ -127,6 +134,13 @@ export class Settlement {
     await this.deadLetter({ code, detail: describeFailure(failure) });
   }
 
+  /** It was given up by a worker that stops: not its fault, unless a task's doing has made the worker stop. */
+  giveUp(): Promise<void> {
+    const why: unknown = this.#parts.giveUp.reason;
+    const fault = why instanceof WorkerStoppedError ? why.fault : undefined;
+    return fault === undefined ? this.handBack("given up") : this.requeue("task given up, requeued", fault);
+  }
+
   /** Not finished, and not its fault. */
   async handBack(why: string): Promise<void> {
     if (this.#isAcknowledged) return this.fail(workerLost(`Its message was gone already when it ended: ${why}`));
@@ -151,10 +165,10 @@ export class Settlement {
     this.#parts.log.error("task dead-lettered", fields);
   }
 
-  async acknowledge(): Promise<void> {
-    if (this.#isAcknowledged) return;
-    await this.#delivery.ack();
+  acknowledge(): Promise<void> {
+    if (this.#isAcknowledged) return DONE;
     this.#isAcknowledged = true;
+    return this.#delivery.ack();
   }
 
   /** An errback that cannot be sent changes nothing: the task has failed already. */
@@ -177,8 +191,9 @@ export class Settlement {
   /** Whether an outcome is stored: a task's results may be ignored, and its failures kept all the same. */
   #keeps(state: TaskMeta["state"]): boolean {
     const { task, ignoreResult } = this.#request;
+    const { tasks, config, backend } = this.#parts;
+    if (backend === undefined) return false;
     if (!ignoreResult) return true;
-    const { tasks, config } = this.#parts;
     const keepsErrors = tasks.get(task)?.options.storeErrorsEvenIfIgnored ?? config.taskStoreErrorsEvenIfIgnored;
     return state === "FAILURE" && keepsErrors;
   }

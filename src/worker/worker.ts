@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { Celeriac } from "../app/celeriac.ts";
 import { checkRequiredEnv } from "../app/environment.ts";
 import { checkHazards } from "../app/hazards.ts";
-import type { Broker, Consumer } from "../broker/broker.ts";
+import type { Broker, Consumer, DeadLetterReason } from "../broker/broker.ts";
 import type { Pool } from "../pool/pool.ts";
 import { deferred, type Deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
@@ -47,6 +47,7 @@ export class Worker implements AsyncDisposable {
   #consuming: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #failure: Error | undefined;
+  #fault: DeadLetterReason | undefined;
 
   /** Throws ConfigError when the app's configuration does not hold. */
   constructor(app: Celeriac, options: WorkerOptions = {}) {
@@ -117,6 +118,7 @@ export class Worker implements AsyncDisposable {
   stop(options: StopOptions = {}): Promise<void> {
     if (this.#state === "new") this.#end();
     if (this.#state === "stopped") return Promise.resolve();
+    this.#fault ??= options.fault;
     this.#limitGrace(options.graceMs ?? this.#app.config.workerShutdownGraceMs);
     this.#stopping ??= this.#drain();
     return this.#stopping;
@@ -143,7 +145,8 @@ export class Worker implements AsyncDisposable {
   }
 
   #weighHazards(): void {
-    const { config, tasks } = this.#app;
+    const { tasks } = this.#app;
+    const config = { ...this.#app.config, workerPool: this.#options.pool ?? this.#app.config.workerPool };
     for (const { id, detail } of checkHazards(config, tasks.all())) this.#log.warn("hazard", { id, detail });
   }
 
@@ -230,7 +233,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #giveUpRunning(): void {
-    this.#giveUp.abort(new WorkerStoppedError(this.hostname));
+    this.#giveUp.abort(new WorkerStoppedError(this.hostname, this.#fault));
     for (const task of this.#parts?.running ?? []) task.end("given-up");
   }
 

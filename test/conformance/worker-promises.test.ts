@@ -77,6 +77,20 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
     });
   });
 
+  it("counts what it gives up when a task's doing has made it stop", async () => {
+    const app = bed.app({ workerMaxDeliveries: 1 });
+    const fatal = app.task("fatal", () => new Promise(() => undefined));
+    const worker = await bed.worker(app);
+    const result = await fatal.delay();
+    await eventually(() => expect(worker.busy).toBe(1));
+    await worker.stop({ graceMs: 0, fault: { code: "uncaught-exception", detail: "boom" } });
+    await bed.worker(app);
+    expect(await whyIt(result)).toMatchObject({ remoteType: "WorkerLostError" });
+    await eventually(async () => expect(await deadLetters(app)).toHaveLength(1));
+    const [letter] = await deadLetters(app);
+    expect(letter?.history.map(({ code, detail }) => [code, detail])).toEqual([["uncaught-exception", "boom"]]);
+  });
+
   describe("an early acknowledgement", () => {
     it("comes before the run, which is never repeated", async () => {
       const app = bed.app();
@@ -313,6 +327,17 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       expect(await first.get(WAIT)).toBe(3);
     });
 
+    it("are sent all the same where a chain goes on with them: others wait for what comes after", async () => {
+      const app = bed.app();
+      const first = app.task("first", () => 1);
+      const step = app.task("step", { unique: { key: () => "only" } }, (value: number) => value + 1);
+      const held = await step.applyAsync({ args: [10], countdownMs: 3_600_000 });
+      await bed.worker(app);
+      await first.applyAsync({ link: step.s(0).set({ taskId: "the step" }) });
+      expect(await app.result("the step").get(WAIT)).toBe(2);
+      expect(await held.state()).toBe("PENDING");
+    });
+
     it("take the place of the one that waits where that is wanted", async () => {
       const app = bed.app();
       const report = app.task(
@@ -393,6 +418,30 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       await eventually(async () => expect(await whyIt(await delete_.delay())).toBe("ended well"));
     });
 
+    it.each(["wait", "discard", "cancel-oldest"] as const)(
+      "are no obstacle to a task's own next run (%s)",
+      async (onBusy) => {
+        const app = bed.app();
+        const again = app.task("again", { bind: true, concurrency: { key: "own", onBusy } }, (context: TaskContext) => {
+          if (context.retries < 3) throw context.retry({ delayMs: 0 });
+          return context.retries;
+        });
+        await bed.worker(app, { concurrency: 4 });
+        expect(await (await again.delay()).get(WAIT)).toBe(3);
+      },
+    );
+
+    it("are free for the task whose run was killed with its worker", async () => {
+      const app = bed.app();
+      const keys = await app.keys();
+      const build = app.task("build", { concurrency: { key: "branch", onBusy: "discard" } }, () => "built");
+      const result = await build.applyAsync({ taskId: "killed" });
+      const claim = { taskId: "killed", since: 0 };
+      await keys?.claim("concurrency:0:branch", "killed:1", 3_600_000, JSON.stringify(claim));
+      await bed.worker(app);
+      expect(await result.get(WAIT)).toBe("built");
+    });
+
     it("end the one that runs longest where that is wanted, and then run", async () => {
       const app = bed.app();
       const build = app.task(
@@ -452,6 +501,7 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
   it("does not start with a hazard that refuses, and tells of those that warn", async () => {
     const refused = bed.app({ brokerTransportOptions: { visibilityTimeout: 3600 }, taskTimeLimit: 3900 });
     await expect(bed.worker(refused)).rejects.toThrow(ConfigError);
+    await expect(bed.worker(bed.app({ broker: "memory:" }), { pool: "threads" })).rejects.toThrow(/memory-apart/);
     await bed.worker(bed.app({ workerMaxDeliveries: null }));
     expect(bed.log.filter(({ message }) => message === "hazard").map(({ fields }) => fields["id"])).toEqual([
       "endless-redelivery",

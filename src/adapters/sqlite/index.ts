@@ -41,10 +41,10 @@ export function sqlite({ path: file, synchronous = "full" }: SqliteOptions): Ada
     });
   return {
     url,
-    createBroker: ({ clock, log }) => {
+    createBroker: ({ clock, log, visibilityTimeoutMs: leaseMs }) => {
       const database = brokerDatabase(clock);
       const store = new SqliteStore({ url, database });
-      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database.sibling()), clock, log });
+      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database.sibling()), clock, log, leaseMs });
     },
     createResultBackend: ({ clock, log, resultExpiresMs }) =>
       new SqliteBackend({ database: resultDatabase(clock), resultExpiresMs, log }),

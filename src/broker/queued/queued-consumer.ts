@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setMaxListeners } from "node:events";
 
 import { AsyncQueue } from "../../util/async-queue.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
@@ -11,7 +10,7 @@ import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
-import { BrokerUnavailableError } from "../errors.ts";
+import { BrokerUnavailableError, DeliveryLostError } from "../errors.ts";
 import type { LeaseKeeper } from "../leases/lease-keeper.ts";
 import { atMost } from "../../util/at-most.ts";
 import { Attendance } from "./attendance.ts";
@@ -46,6 +45,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   #prefetch: number;
   /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
   readonly #unsettled = new Set<QueuedDelivery>();
+  /** Of settlements under way: how to end them with an error. */
+  readonly #settling = new Set<(error: unknown) => void>();
   readonly #buffer = new AsyncQueue<QueuedDelivery>();
   readonly #attendance: Attendance;
   readonly #stopping = new AbortController();
@@ -66,7 +67,6 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#prefetch = checkPrefetch(options.prefetch);
     const { connection, clock, log } = context;
     this.#attendance = new Attendance({ consumer: randomUUID(), queues: this.#queues, connection, clock, log });
-    setMaxListeners(0, this.#givingUp.signal); // one for every settlement under way
     this.#consuming = this.#consume();
   }
 
@@ -107,14 +107,29 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     return (this.#disposed ??= this.#dispose());
   }
 
-  async settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean> {
-    this.#context.keeper.release(delivery.receipt);
-    try {
-      if (delivery.isLost) return false;
-      return await untilAborted(this.#context.settler.add(settlement), this.#givingUp.signal);
-    } finally {
-      this.#forget([delivery]);
-    }
+  settle(delivery: QueuedDelivery, settlement: Settlement): Promise<void> {
+    const { keeper, settler } = this.#context;
+    keeper.release(delivery.receipt);
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#settling.delete(fail);
+        this.#forget([delivery]);
+        reject(error);
+      };
+      const end = (isHeld: boolean): void => {
+        if (!isHeld) {
+          delivery.markLost();
+          fail(new DeliveryLostError(delivery.queue));
+          return;
+        }
+        this.#settling.delete(fail);
+        this.#forget([delivery]);
+        resolve();
+      };
+      this.#settling.add(fail);
+      if (delivery.isLost) end(false);
+      else settler.add(settlement).then(end, fail);
+    });
   }
 
   isHeld(delivery: QueuedDelivery): boolean {
@@ -223,7 +238,9 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   async #dispose(): Promise<void> {
     const { connection, keeper, clock, onDisposed } = this.#context;
     await atMost(DISPOSE_MS, this.#release(), clock);
-    this.#givingUp.abort(connection.unavailable("its consumer has been disposed; the message's lease will run out."));
+    const givenUp = connection.unavailable("its consumer has been disposed; the message's lease will run out.");
+    this.#givingUp.abort(givenUp);
+    for (const fail of this.#settling) fail(givenUp);
     this.#buffer.end();
     for (const delivery of this.#unsettled) {
       delivery.markLost();

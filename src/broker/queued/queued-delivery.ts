@@ -6,8 +6,8 @@ import type { Leased, Settlement } from "./message-store.ts";
 
 /** Who answers for a delivery: the consumer that took it. */
 export interface DeliveryOwner {
-  /** Resolves with whether the lease was still held. */
-  settle(delivery: QueuedDelivery, settlement: Settlement): Promise<boolean>;
+  /** Rejects with DeliveryLostError when the lease was no longer held; the delivery is then marked lost. */
+  settle(delivery: QueuedDelivery, settlement: Settlement): Promise<void>;
   /** Whether the lease is held beyond doubt. */
   isHeld(delivery: QueuedDelivery): boolean;
   /** Resolves with whether the lease is held, renewed if need be. */
@@ -102,13 +102,12 @@ export class QueuedDelivery implements Delivery, Leaseholder {
     this.#lost?.abort(new DeliveryLostError(this.queue));
   }
 
-  async #settle(settlement: Settlement): Promise<void> {
+  #settle(settlement: Settlement): Promise<void> {
     if (this.#settled) {
-      throw new Error(`This delivery from "${this.queue}" was settled before: ${settlement.outcome} came second.`);
+      const second = `This delivery from "${this.queue}" was settled before: ${settlement.outcome} came second.`;
+      return Promise.reject(new Error(second));
     }
     this.#settled = true;
-    if (await this.#owner.settle(this, settlement)) return;
-    this.markLost();
-    throw new DeliveryLostError(this.queue);
+    return this.#owner.settle(this, settlement);
   }
 }

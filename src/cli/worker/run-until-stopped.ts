@@ -10,7 +10,7 @@ export async function runUntilStopped(worker: Worker, orders: StopOrders, log: L
   const stopFailed = (error: unknown): void => {
     log.error("uncaught exception, stopping, running tasks may finish", { running: worker.busy, ...blameOf(error) });
     exitCode = EXIT.failed;
-    void worker.stop();
+    void worker.stop({ fault: { code: "uncaught-exception", detail: toError(error).message } });
   };
   process.on("unhandledRejection", (reason) => log.error("unhandled rejection, probably of a task", blameOf(reason)));
   process.on("uncaughtException", stopFailed);

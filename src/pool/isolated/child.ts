@@ -6,7 +6,7 @@ import type { Logger } from "../../util/logger.ts";
 import { NO_LONGER_NEEDED } from "../../util/no-longer-needed.ts";
 import { PoolStartError } from "../errors.ts";
 import type { PoolJob, PoolOutcome, RunOptions } from "../pool.ts";
-import { watchRun } from "../watch-run.ts";
+import { COMMIT_MS, STUCK_COMMIT, watchRun } from "../watch-run.ts";
 import type { WearLimits } from "../wear.ts";
 import type { Host, HostProgram, StartHost } from "./host.ts";
 import { decodeOutcome } from "./outcome-data.ts";
@@ -41,6 +41,7 @@ export class Child {
   readonly #end = new AbortController();
   #run: Run | undefined;
   #isKilled = false;
+  #isStuckInCommit = false;
   #uncaught: string | undefined;
   #memoryBytes: number | undefined;
 
@@ -91,9 +92,13 @@ export class Child {
       softLimit: (limitMs) => this.#host.post({ kind: "soft-limit", limitMs }),
       hardLimit: (limitMs) => {
         if (run.giveUp({ kind: "timed-out", limitMs })) this.#kill();
+        else this.#limitCommit(run);
       },
       aborted: () => {
-        if (!run.giveUp({ kind: "aborted" })) return;
+        if (!run.giveUp({ kind: "aborted" })) {
+          this.#limitCommit(run);
+          return;
+        }
         this.#host.post({ kind: "give-up" });
         this.#after(CLEAN_UP_MS, run.outcome, () => this.#kill());
       },
@@ -142,6 +147,13 @@ export class Child {
     }
   }
 
+  #limitCommit(run: Run): void {
+    this.#after(COMMIT_MS, run.outcome, () => {
+      this.#isStuckInCommit = true;
+      this.#kill();
+    });
+  }
+
   #kill(): void {
     if (this.#isKilled || this.isGone) return;
     this.#isKilled = true;
@@ -163,6 +175,7 @@ export class Child {
 
   /** With all that is known. */
   #reasonOf(end: DeadLetterReason): DeadLetterReason {
+    if (this.#isStuckInCommit) return STUCK_COMMIT;
     const { code, detail } =
       this.#uncaught === undefined
         ? end

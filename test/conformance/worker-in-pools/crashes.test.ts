@@ -65,7 +65,7 @@ describe.each(["threads", "processes"] as const)("a task that kills its place in
     const before = bed.count("exit runs");
     expect(await errorOf(await bed.call("dieEarly", ["exit"]))).toMatchObject({ remoteType: "WorkerLostError" });
     expect(bed.count("exit runs") - before).toBe(1);
-    expect(await bed.depth()).toEqual(NOTHING);
+    await eventually(async () => expect(await bed.depth()).toEqual(NOTHING), PATIENCE);
   });
 
   it.skipIf(pool === "processes")("fails where Node refuses that: process.abort (processes: they die)", async () => {

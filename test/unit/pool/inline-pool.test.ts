@@ -93,6 +93,19 @@ describe("the inline pool", () => {
     expect(started).toBe(0);
   });
 
+  it("gives a commit ten seconds once its run is to be over, and then loses it", async () => {
+    const { pool, clock } = poolThat(async (_job, run) => {
+      expect(await run.beginCommit()).toBe(true);
+      return new Promise<never>(() => undefined);
+    });
+    const running = pool.run(JOB, unlimited({ hardMs: 100 }));
+    await clock.advance(10_099);
+    expect(pool.busy).toBe(1);
+    await clock.advance(1);
+    expect(await running).toMatchObject({ kind: "lost", reason: { code: "stuck-commit" } });
+    expect(pool.busy).toBe(0);
+  });
+
   it("hears no progress of a run that was given up", async () => {
     const gate = deferred();
     const heard: EncodedJson[] = [];
