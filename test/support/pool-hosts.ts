@@ -24,6 +24,9 @@ export class FakeHost {
     this.says({ kind: "ended", outcome: { kind: "returned", value: text, children: [] }, memoryBytes });
   }
 
+  /** Whether it has died and has not told yet. */
+  isEnding = false;
+
   goes(detail = "it went"): void {
     this.#events.onGone({ code: "exited", detail });
   }
@@ -40,6 +43,9 @@ export function fakeHosts(how: { readonly isReady?: boolean; readonly goes?: boo
     const host = new FakeHost(events);
     hosts.push(host);
     return {
+      get isEnding() {
+        return host.isEnding;
+      },
       post: (command) => {
         host.commands.push(command);
         if (command.kind === "setup" && isReady) host.says({ kind: "ready" });

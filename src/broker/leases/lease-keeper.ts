@@ -10,6 +10,8 @@ import type { RenewerSource } from "./renewer.ts";
 
 /** A lease is renewed so often before it runs out: two renewals may fail. */
 const RENEWALS_PER_LEASE = 3;
+/** And no less often than this, in milliseconds: stores may shorten leases that nobody has renewed for a minute, when the clock was set back. */
+const LONGEST_INTERVAL_MS = 20_000;
 
 /** After so many intervals without a renewal by the thread, the event loop renews as well. */
 const PATIENCE = 1.5;
@@ -51,7 +53,7 @@ export class LeaseKeeper implements AsyncDisposable {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#intervalMs = options.leaseMs / RENEWALS_PER_LEASE;
+    this.#intervalMs = Math.min(options.leaseMs / RENEWALS_PER_LEASE, LONGEST_INTERVAL_MS);
   }
 
   /** Has the thread ready, where one can be used. To be called before anything is held; calling it again is fine. */

@@ -72,6 +72,11 @@ export class Child {
     return this.#end.signal.aborted;
   }
 
+  /** Whether a job could not be heard any more. */
+  get isEnding(): boolean {
+    return this.isGone || this.#host.isEnding;
+  }
+
   get isBusy(): boolean {
     return this.#run !== undefined;
   }

@@ -84,7 +84,7 @@ export class IsolatedPool implements Pool {
   async #runInChild(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
     const { ending } = options;
     if (ending.isOver) return ABORTED;
-    let child = this.#idle.pop();
+    let child = this.#popIdle();
     try {
       child ??= await this.#startUnless(ending.signal);
     } catch (error) {
@@ -98,6 +98,14 @@ export class IsolatedPool implements Pool {
     if (isWornOut) this.#retire(child);
     else this.#keep(child);
     return outcome;
+  }
+
+  /** None that has just died: it would be blamed on the job. */
+  #popIdle(): Child | undefined {
+    for (;;) {
+      const child = this.#idle.pop();
+      if (child === undefined || !child.isEnding) return child;
+    }
   }
 
   /** A child, or undefined once the signal has aborted; it is then kept for later. */

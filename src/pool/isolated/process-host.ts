@@ -34,6 +34,9 @@ export function startProcess({ url, execArgv }: HostProgram, { onNews, onGone }:
     });
   });
   return {
+    get isEnding() {
+      return !child.connected || child.exitCode !== null || child.signalCode !== null;
+    },
     post: (command) => {
       if (child.connected) child.send(command, () => undefined); // whether it was heard, `exit` tells
     },

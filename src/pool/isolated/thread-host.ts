@@ -13,6 +13,8 @@ export function startThread({ url, execArgv }: HostProgram, { onNews, onGone }: 
     onGone(endOf("thread", { exitCode, signal: null, isOutOfMemory: error?.code === OUT_OF_MEMORY }));
   });
   return {
+    // `exit` tells at once.
+    isEnding: false,
     post: (command) => thread.postMessage(command),
     kill: () => void thread.terminate(),
   };

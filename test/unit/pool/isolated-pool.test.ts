@@ -30,6 +30,18 @@ function poolOn({ startHost }: Pick<IsolatedPoolOptions, "startHost">, options: 
 }
 
 describe("a pool of isolated places", () => {
+  it("gives a job to no child that has just died, and so blames it for nothing", async () => {
+    const { hosts, startHost } = fakeHosts();
+    const { pool, clock } = poolOn({ startHost });
+    await pool.start();
+    if (hosts[0] !== undefined) hosts[0].isEnding = true;
+    const running = pool.run(JOB, unlimited());
+    await clock.advance(0);
+    hosts[1]?.returns("1");
+    expect(await running).toMatchObject({ kind: "returned" });
+    expect(hosts[0]?.told).not.toContain("run");
+  });
+
   it("starts one when it starts, and others when there is work for them", async () => {
     const { hosts, startHost } = fakeHosts();
     const { pool, clock } = poolOn({ startHost }, { size: 3 });

@@ -152,6 +152,20 @@ describe("LeaseKeeper", () => {
       { level: "warn", message: "event loop was blocked", fields: { blockedMs: LEASE_MS, leaseMs: LEASE_MS } },
     ]);
   });
+
+  it("renews a lease of an hour every 20 s too, as stores shorten what nobody has renewed for a minute", async () => {
+    const clock = new FakeClock();
+    let renewals = 0;
+    const renew = async (): Promise<readonly string[]> => {
+      renewals += 1;
+      return [];
+    };
+    const { log } = recordingLogger();
+    await using keeper = new LeaseKeeper({ renew, leaseMs: 3_600_000, clock, log });
+    keeper.hold("receipt", nobody, clock.now());
+    await clock.advance(60_000);
+    expect(renewals).toBe(3);
+  });
 });
 
 /** A fake clock whose uptime goes on while nobody who sleeps is woken. */
