@@ -104,7 +104,7 @@ export class IsolatedPool implements Pool {
   #popIdle(): Child | undefined {
     for (;;) {
       const child = this.#idle.pop();
-      if (child === undefined || !child.isEnding) return child;
+      if (!child?.isEnding) return child;
     }
   }
 
