@@ -62,6 +62,7 @@ export function judge(evidence: Evidence): Verdict {
       runs: runs.length,
       "runs asked for by retries": journal.filter(({ what }) => what === "retried").length,
       "runs again after a shot": repeats.reduce((sum, { extra }) => sum + extra, 0),
+      shots: shots.length,
       "runs that were hit": runs.filter(({ isHit }) => isHit).length,
       ...countBy(shots.map((shot) => `${shot.signal} at a ${shot.of}`)),
       "crashes of their own": ids("crashed").size,

@@ -42,12 +42,14 @@ const LONGEST_KEY = 200;
 
 /** The key under which a call is unique: of its own task alone. Throws what the task's own function throws. */
 export function uniqueKeyOf({ task, args, kwargs }: TaskRequest, { key }: UniqueOptions): string {
-  return shortened(`${task}:${key === undefined ? encodeJson([args, kwargs], "arguments") : key({ args, kwargs })}`);
+  return shortened(
+    `${task}:${key === undefined ? encodeJson([args, kwargs], "arguments") : checked(key({ args, kwargs }))}`,
+  );
 }
 
 /** Throws what the task's own function throws. */
 export function concurrencyKeyOf({ args, kwargs }: TaskRequest, { key }: ConcurrencyOptions): string {
-  return shortened(typeof key === "string" ? key : key({ args, kwargs }));
+  return shortened(typeof key === "string" ? key : checked(key({ args, kwargs })));
 }
 
 /** What is wrong with the options, as a sentence; undefined when they are fine. */
@@ -81,6 +83,12 @@ function isForTime(until: unknown): boolean {
   if (typeof until !== "object" || until === null) return false;
   const { forMs } = until as { readonly forMs?: unknown };
   return typeof forMs === "number" && forMs > 0;
+}
+
+/** Throws TypeError for what a key function in JavaScript may give instead. */
+function checked(key: unknown): string {
+  if (typeof key === "string" && key !== "") return key;
+  throw new TypeError(`The key of a call must be a text that is not empty, and not ${String(key)}.`);
 }
 
 function shortened(key: string): string {

@@ -5,6 +5,9 @@ import { KeysUnsupportedError } from "./errors.ts";
 import type { RoutedRequest } from "./producer.ts";
 import type { TaskRegistry } from "./registry.ts";
 
+/** How long a key is held before its call is sent, in milliseconds: a sender that dies meanwhile is in nobody's way for longer. */
+const SENDING_MS = 30_000;
+
 export interface TimedKeysOptions {
   readonly tasks: TaskRegistry;
   readonly keys: () => Promise<KeyStore | undefined>;
@@ -31,9 +34,10 @@ export class TimedKeys {
     const free = requests.filter((_, index) => claims[index]?.holder === undefined);
     try {
       const ids = [...(free.length === 0 ? [] : await publish(free))];
+      await Promise.all(claims.map(async ({ keep }) => keep?.()));
       return claims.map(({ holder }) => holder ?? (ids.shift() as string));
     } catch (error) {
-      for (const { giveBack } of claims) await giveBack?.();
+      await Promise.allSettled(claims.map(async ({ giveBack }) => giveBack?.()));
       throw error;
     }
   }
@@ -55,9 +59,14 @@ export class TimedKeys {
     const unique = this.#options.tasks.get(request.task)?.options.unique;
     if (typeof unique?.until !== "object") return NO_KEY;
     const key = `unique:${uniqueKeyOf(request, unique)}`;
+    const { forMs } = unique.until;
     for (;;) {
-      if (await keys.claim(key, request.id, unique.until.forMs))
-        return { giveBack: () => keys.release(key, request.id) };
+      if (await keys.claim(key, request.id, Math.min(forMs, SENDING_MS))) {
+        return {
+          keep: () => keys.claim(key, request.id, forMs),
+          giveBack: () => keys.release(key, request.id),
+        };
+      }
       const holder = (await keys.read([key])).get(key)?.owner;
       if (holder !== undefined) return { holder };
       // It ran out between the two looks.
@@ -70,6 +79,8 @@ interface TimedClaim {
   readonly holder?: string;
   /** Present when the key was claimed for this call. */
   readonly giveBack?: () => Promise<unknown>;
+  /** Holds it for its whole time: the call was sent. */
+  readonly keep?: () => Promise<unknown>;
 }
 
 const NO_KEY: TimedClaim = {};

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { Celeriac } from "../app/celeriac.ts";
 import { toError } from "../util/errors.ts";
 import { suggest } from "../util/suggest.ts";
-import type { AppModule } from "../worker/pick-app.ts";
+import { appsAmong, meantApp, type AppModule } from "../worker/pick-app.ts";
 import { AppLoadError } from "./errors.ts";
 import { placeOf } from "./place-of.ts";
 import { allowTypeScript, isTypeScript } from "./typescript.ts";
@@ -69,12 +69,11 @@ function describe(cause: unknown): string {
 /** The export asked for; else `app`, else the default one, else the only app among the exports. Throws AppLoadError. */
 export function pickApp(exports: Readonly<Record<string, unknown>>, file: string, exportName?: string): Celeriac {
   if (exportName !== undefined) return namedApp(exports, file, exportName);
-  for (const name of ["app", "default"]) if (isApp(exports[name])) return exports[name];
-  const apps = Object.entries(exports).filter(([, value]) => isApp(value));
-  const [only] = apps;
-  if (only !== undefined && apps.length === 1) return only[1] as Celeriac;
+  const meant = meantApp(exports);
+  if (meant !== undefined) return meant;
+  const apps = appsAmong(exports);
   if (apps.length > 1) {
-    const ways = apps.map(([name]) => `-A ${file}:${name}`);
+    const ways = apps.map((name) => `-A ${file}:${name}`);
     throw new AppLoadError(`${file} exports several apps; name one: ${ways.join(", ")}.`);
   }
   refuseOtherCopy(Object.values(exports), file);

@@ -18,9 +18,10 @@ export class Ending {
     return this.#controller.signal;
   }
 
-  /** Calls `listener` when the end comes; undefined for nobody. One at a time: whoever runs the task now. */
+  /** Calls `listener` when the end comes, at once when it has; undefined for nobody. One at a time: whoever runs the task now. */
   onEnd(listener: (() => void) | undefined): void {
     this.#listener = listener;
+    if (this.#isOver) listener?.();
   }
 
   /** Again, it does nothing. */

@@ -68,6 +68,10 @@ export class InlinePool implements Pool {
 
   /** The run against its limits and what may end it: whichever is first decides the outcome. */
   #runInSlot(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    if (options.ending.isOver) {
+      this.#slots.release();
+      return Promise.resolve(ABORTED);
+    }
     return new Promise((resolve) => {
       const { clock, softLimitError, runTask } = this.#options;
       let stopPatience: (() => void) | undefined;
@@ -88,8 +92,7 @@ export class InlinePool implements Pool {
         hardLimit: (limitMs) => giveUp({ kind: "timed-out", limitMs }),
         aborted: () => giveUp(ABORTED),
       });
-      if (options.ending.isOver) giveUp(ABORTED);
-      else runTask(job, run).then(run.end, run.fail);
+      runTask(job, run).then(run.end, run.fail);
     });
   }
 

@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { registerTsx } from "../util/register-tsx.ts";
 
 /** Flags of this process that tell how modules are found and loaded, and so hold for threads too. */
 const LOADING = /^(--import|--require|-r|--conditions|-C|--loader|--experimental-loader|--preserve-symlinks)(=|$)/;
@@ -33,10 +34,4 @@ function withValues(flags: readonly string[]): readonly (readonly [string, ...st
     else last.push(word);
   }
   return groups;
-}
-
-/** `--import tsx` does nothing in threads: a module that registers it there. */
-function registerTsx(): string {
-  const source = `import { register } from ${JSON.stringify(import.meta.resolve("tsx/esm/api"))}; register();`;
-  return `data:text/javascript,${encodeURIComponent(source)}`;
 }

@@ -39,11 +39,10 @@ export class ConcurrencyKeys implements AsyncDisposable {
   async claim(key: string, options: ConcurrencyOptions, run: RunIdentity): Promise<ConcurrencySlot | undefined> {
     const places = Array.from({ length: options.limit ?? 1 }, (_, place) => placeKey(key, place));
     const since = this.#options.clock.now();
-    const owner = `${run.taskId}:${String(run.fence)}`;
-    const value = JSON.stringify({ taskId: run.taskId, since });
+    const value = JSON.stringify({ ...run, since });
     for (const place of places) {
-      const take = (): Promise<HeldKey | undefined> => this.#holder.take(place, { owner, value });
-      const held = (await take()) ?? ((await this.#leaveOwn(place, run.taskId)) ? await take() : undefined);
+      const take = (): Promise<HeldKey | undefined> => this.#holder.take(place, { value });
+      const held = (await take()) ?? ((await this.#leaveOwn(place, run)) ? await take() : undefined);
       if (held !== undefined) return this.#slot(held);
     }
     if (options.onBusy === "cancel-oldest") await this.#cancelOldest(places);
@@ -77,9 +76,11 @@ export class ConcurrencyKeys implements AsyncDisposable {
   }
 
   /** Whether the place was held by an earlier run of the same task, which was killed, or is about to leave it: it is free then. */
-  async #leaveOwn(place: string, taskId: string): Promise<boolean> {
+  async #leaveOwn(place: string, { taskId, fence }: RunIdentity): Promise<boolean> {
     const claim = (await this.#options.keys.read([place])).get(place);
-    if (claim === undefined || holderOf(claim).taskId !== taskId) return false;
+    if (claim === undefined) return false;
+    const holder = holderOf(claim);
+    if (holder.taskId !== taskId || holder.fence >= fence) return false;
     await this.#options.keys.release(place, claim.owner);
     return true;
   }
@@ -97,8 +98,8 @@ export interface RunIdentity {
   readonly fence: number;
 }
 
-function holderOf({ value = "{}" }: Claim): { readonly taskId: string; readonly since: number } {
-  return JSON.parse(value) as { readonly taskId: string; readonly since: number };
+function holderOf({ value = "{}" }: Claim): RunIdentity & { readonly since: number } {
+  return JSON.parse(value) as RunIdentity & { readonly since: number };
 }
 
 function placeKey(key: string, place: number): string {

@@ -1,6 +1,7 @@
 import { concurrencyKeyOf, type ConcurrencyOptions } from "../app/call-keys.ts";
 import type { TaskDefinition } from "../app/define-task.ts";
 import { unsupportedFollowUp } from "../app/follow-ups.ts";
+import { failureOf } from "../backend/failure.ts";
 import type { TaskMeta } from "../backend/task-meta.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
 import { DeliveryLostError } from "../broker/errors.ts";
@@ -155,7 +156,13 @@ class Execution implements RunningTask {
     concurrency: ConcurrencyOptions,
     keys: ConcurrencyKeys,
   ): Promise<void> {
-    const key = concurrencyKeyOf(this.#request, concurrency);
+    let key: string;
+    try {
+      key = concurrencyKeyOf(this.#request, concurrency);
+    } catch (error) {
+      await this.#settlement.fail(failureOf(error));
+      return;
+    }
     await using slot = await keys.claim(key, concurrency, { taskId: this.#request.id, fence: this.#record.fence });
     if (slot !== undefined) {
       await this.#runAndSettle(definition, slot);

@@ -1,4 +1,3 @@
-import { extname } from "node:path";
 import type { Celeriac } from "../app/celeriac.ts";
 import { ConfigError } from "../app/config-error.ts";
 import type { PoolName } from "../app/config.ts";
@@ -10,6 +9,7 @@ import { startProcess } from "../pool/isolated/process-host.ts";
 import { startThread } from "../pool/isolated/thread-host.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Logger } from "../util/logger.ts";
+import { siblingModule } from "../util/sibling-module.ts";
 import { childFlags } from "./child-flags.ts";
 import type { AppModule } from "./pick-app.ts";
 
@@ -48,7 +48,7 @@ export function makePool(plan: PoolPlan): Pool {
 
 function makeInlinePool({ app, size, log, maxTasksPerChild, maxMemoryPerChildBytes, onWornOut }: PoolPlan): Pool {
   const { config, tasks, resources, clock } = app;
-  const runner = { config, tasks, resources, log, random: Math.random };
+  const runner = { config, tasks, resources, log, random: app.random };
   return new InlinePool({
     size,
     clock,
@@ -61,7 +61,7 @@ function makeInlinePool({ app, size, log, maxTasksPerChild, maxMemoryPerChildByt
 }
 
 /** This file's neighbour, and like it JavaScript, or TypeScript in this package's sources. */
-const CHILD_PROGRAM = new URL(`./pool-child${extname(import.meta.url)}`, import.meta.url);
+const CHILD_PROGRAM = siblingModule("./pool-child", import.meta.url);
 
 function makeIsolatedPool(plan: PoolPlan, name: "threads" | "processes"): Pool {
   const { app, size, log, appModule, include = [], preload = [], maxTasksPerChild, maxMemoryPerChildBytes } = plan;

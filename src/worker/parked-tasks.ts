@@ -31,6 +31,8 @@ export class ParkedTasks implements Disposable {
   readonly #options: ParkedTasksOptions;
   readonly #disposed = new AbortController();
   readonly #alarmed = new Set<string>();
+  /** Id of the last letter looked at, by queue. */
+  readonly #seen = new Map<string, string>();
 
   constructor(options: ParkedTasksOptions) {
     this.#options = options;
@@ -66,27 +68,27 @@ export class ParkedTasks implements Disposable {
   }
 
   async #replayKnown(): Promise<void> {
+    for (const queue of this.#options.queues) await this.#replayKnownOf(queue);
+  }
+
+  /** Looks at each letter once: what a worker can run does not change while it runs. */
+  async #replayKnownOf(queue: string): Promise<void> {
     const { broker, log } = this.#options;
-    for await (const page of this.#pages()) {
+    for (let page: readonly DeadLetter[]; ;) {
+      page = await broker.deadLetters({ queue, code: UNKNOWN_TASK, limit: PAGE, after: this.#seen.get(queue) });
       const known = page.filter((letter) => this.#canRun(letter));
-      if (known.length === 0) continue;
-      const replayed = await broker.replay({ ids: known.map(({ id }) => id) });
-      log.info("parked messages taken out", { messages: replayed });
-    }
-  }
-
-  async *#pages(): AsyncGenerator<readonly DeadLetter[]> {
-    for (let after: string | undefined; ;) {
-      const page = await this.#options.broker.deadLetters({ code: UNKNOWN_TASK, limit: PAGE, after });
-      yield page;
+      if (known.length > 0) {
+        const replayed = await broker.replay({ ids: known.map(({ id }) => id) });
+        log.info("parked messages taken out", { messages: replayed });
+      }
+      const last = page.at(-1);
+      if (last !== undefined) this.#seen.set(queue, last.id);
       if (page.length < PAGE || this.#disposed.signal.aborted) return;
-      after = page.at(-1)?.id;
     }
   }
 
-  #canRun({ queue, message }: DeadLetter): boolean {
-    const { queues, tasks, config } = this.#options;
-    if (!queues.includes(queue)) return false;
+  #canRun({ message }: DeadLetter): boolean {
+    const { tasks, config } = this.#options;
     try {
       const { task } = decodeTask(message, { accept: config.acceptContent });
       return tasks.get(task)?.body !== undefined;

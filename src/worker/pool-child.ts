@@ -56,8 +56,8 @@ async function openApp({ appModule, commandLine, include }: ChildSetup): Promise
   return opened;
 }
 
-function serve({ config, tasks, resources, clock }: Celeriac): JobServer {
-  const runner = { config, tasks, resources, log, random: Math.random };
+function serve({ config, tasks, resources, clock, random }: Celeriac): JobServer {
+  const runner = { config, tasks, resources, log, random };
   return new JobServer({
     accept: config.acceptContent,
     runTask: (job, hooks) => runTask(job, hooks, runner),

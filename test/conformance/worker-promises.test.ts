@@ -436,8 +436,8 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       const keys = await app.keys();
       const build = app.task("build", { concurrency: { key: "branch", onBusy: "discard" } }, () => "built");
       const result = await build.applyAsync({ taskId: "killed" });
-      const claim = { taskId: "killed", since: 0 };
-      await keys?.claim("concurrency:0:branch", "killed:1", 3_600_000, JSON.stringify(claim));
+      const claim = { taskId: "killed", fence: 0, since: 0 };
+      await keys?.claim("concurrency:0:branch", "a worker that was killed", 3_600_000, JSON.stringify(claim));
       await bed.worker(app);
       expect(await result.get(WAIT)).toBe("built");
     });

@@ -19,5 +19,6 @@ it(
     process.stdout.write(`${JSON.stringify(report.counts)}\n`);
     expect(report.broken).toEqual([]);
     expect(report.counts["calls sent"]).toBeGreaterThan(100);
+    expect(report.counts["shots"], "shots").toBeGreaterThan(SECONDS);
   },
 );

@@ -5,6 +5,7 @@ import { systemClock as clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
 import { toError } from "../../util/errors.ts";
 import { siblingModule } from "../../util/sibling-module.ts";
+import { registerTsx } from "../../util/register-tsx.ts";
 import type { TableMemory } from "./lease-table.ts";
 import type { FromThread, ToThread } from "./renewal-messages.ts";
 import type { RenewerSource } from "./renewer.ts";
@@ -132,11 +133,9 @@ class RenewalThread {
 
 export const renewalThread: RenewalThread = new RenewalThread();
 
-/** Not what this process was started with, such as a debugger's port. `--import tsx` does nothing in threads: a module that registers it there. */
+/** Not what this process was started with, such as a debugger's port. */
 function execArgv(): string[] {
-  if (!isSource()) return [];
-  const source = `import { register } from ${JSON.stringify(import.meta.resolve("tsx/esm/api"))}; register();`;
-  return ["--import", `data:text/javascript,${encodeURIComponent(source)}`];
+  return isSource() ? ["--import", registerTsx()] : [];
 }
 
 /** Compiling TypeScript takes more than renewing. */

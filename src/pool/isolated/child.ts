@@ -91,6 +91,7 @@ export class Child {
    * rejects.
    */
   async run({ message, delivery }: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+    if (options.ending.isOver) return { kind: "aborted" };
     const run = new Run(options.onProgress);
     this.#run = run;
     const stopWatching = watchRun(options, this.#options.clock, {

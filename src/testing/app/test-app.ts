@@ -19,6 +19,13 @@ export interface TestAppOptions {
   readonly config?: CeleriacConfig;
 }
 
+/** The test's own process runs the tasks, and is not replaced however many it has run. */
+const ONE_PROCESS = {
+  workerPool: "inline",
+  workerMaxTasksPerChild: null,
+  workerMaxMemoryPerChild: null,
+} as const;
+
 /**
  * Puts an app on a broker and a result backend in memory and on a clock that the test moves, whatever it is configured with and without
  * the machine's `CELERY_…` variables, until what is returned is disposed. Nothing runs until the test says so. Throws TaskDefinitionError
@@ -43,7 +50,7 @@ export class TestApp implements AsyncDisposable {
     this.#sent = new SentCalls(() => app.config.acceptContent);
     this.#place = new TestPlace(this.clock, this.#sent);
     const { adapter } = this.#place;
-    const here = { broker: adapter, resultBackend: adapter, taskAlwaysEager: false, workerPool: "inline" };
+    const here = { broker: adapter, resultBackend: adapter, taskAlwaysEager: false, ...ONE_PROCESS };
     this.#away = app.relocate({ requiredEnv: {}, ...config, ...here }, { clock: this.clock, env: {} });
   }
 

@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 /** One delivery of `task`, whose settling and storing is noted, in the order in which it happens. */
-function bench(task: (context: TaskContext) => unknown) {
+function bench(task: (context: TaskContext) => unknown, { overtaken = false } = {}) {
   const clock = new FakeClock();
   const app = new Celeriac({ broker: memory() }, { env: {}, clock });
   apps.push(app);
@@ -64,7 +64,7 @@ function bench(task: (context: TaskContext) => unknown) {
       const error = trouble.shift();
       if (error !== undefined) return Promise.reject(error);
       history.push(...metas.map(({ state }) => `store ${state}`));
-      return Promise.resolve([]);
+      return Promise.resolve(overtaken ? metas.map(({ taskId }) => taskId) : []);
     },
   } as WorkerParts["backend"];
   const { config, tasks, resources, producer } = app;
@@ -113,6 +113,24 @@ describe("an execution", () => {
     expect(seen?.aborted).toBe(true);
     gate.resolve();
     await expect.poll(() => history).toEqual(["acquire", "rollback"]);
+    expect(lines.some(({ message }) => message.startsWith("lease lost"))).toBe(true);
+  });
+
+  it("whose outcome is refused, as a newer run of its task has told its own, records that", async () => {
+    const { execution, lines } = bench(() => 1, { overtaken: true });
+    await execution();
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: "warn", message: expect.stringMatching(/^late run refused/) as string }),
+    );
+  });
+
+  it("that was frozen beyond its lease stores nothing, as its message is another's by now", async () => {
+    const { execution, history, lost, lines } = bench(() => {
+      lost.abort(new DeliveryLostError("q"));
+      return 1;
+    });
+    await execution();
+    expect(history.filter((entry) => entry.startsWith("store") || entry === "ack")).toEqual([]);
     expect(lines.some(({ message }) => message.startsWith("lease lost"))).toBe(true);
   });
 
