@@ -27,11 +27,11 @@ export class TaskFailedError extends CeleriacError {
 export class TaskRevokedError extends CeleriacError {
   readonly code = "CELERIAC_TASK_REVOKED";
   readonly taskId: string;
-  /** `revoked`, `terminated` or `expired`. */
+  /** `revoked`, `terminated`, `expired`, or `discarded` by its concurrency key. */
   readonly reason: string;
 
   constructor(taskId: string, reason: string) {
-    super(`The task ${taskId} did not run: ${reason}.`);
+    super(`The task ${taskId} did not run to its end: ${reason}.`);
     this.taskId = taskId;
     this.reason = reason;
   }

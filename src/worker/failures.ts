@@ -6,7 +6,7 @@ export function workerLost(why: string): Failure {
 }
 
 export function handedOutTooOften(times: number): Failure {
-  return workerLost(`It was handed out ${String(times)} times, and no worker came to an end with it.`);
+  return workerLost(`It was handed out ${String(times)} times before, and no worker came to an end with it.`);
 }
 
 /** Celery: `celery/worker/request.py:Request.on_timeout`. */

@@ -48,7 +48,7 @@ export class TestApp implements AsyncDisposable {
     this.#app = app;
     this.clock = new FakeClock(now);
     this.#sent = new SentCalls(() => app.config.acceptContent);
-    this.#place = new TestPlace(this.clock, this.#sent);
+    this.#place = new TestPlace(this.clock, this.#sent, () => app.tasks.runnable());
     const { adapter } = this.#place;
     const here = { broker: adapter, resultBackend: adapter, taskAlwaysEager: false, ...ONE_PROCESS };
     this.#away = app.relocate({ requiredEnv: {}, ...config, ...here }, { clock: this.clock, env: {} });

@@ -21,10 +21,10 @@ export class TestPlace {
   readonly #queues: MemoryQueues;
   readonly #faulty: FaultyStore;
 
-  constructor(clock: FakeClock, sent: SentCalls) {
+  constructor(clock: FakeClock, sent: SentCalls, taskNames: () => readonly string[]) {
     this.clock = clock;
     this.outage = new Outage(clock);
-    this.faults = new Faults(this.outage);
+    this.faults = new Faults(this.outage, taskNames);
     this.#queues = new MemoryQueues(clock);
     const struck = new MemoryStore({ clock, queues: this.#queues });
     this.#faulty = new FaultyStore({ struck, faults: this.faults, outage: this.outage, clock });

@@ -1,3 +1,4 @@
+import { suggest } from "../../util/suggest.ts";
 import type { Message } from "../../message/message.ts";
 import { durationMs, type Duration } from "../duration.ts";
 import { nameOfTask, type TaskName } from "../task-name.ts";
@@ -31,10 +32,13 @@ const ONCE_A_CALL: ReadonlySet<Fault["kind"]> = new Set(["duplicate", "delay"]);
 /** Faults on order. Each strikes the next deliveries that it is meant for, the one that was ordered first before the others. */
 export class Faults {
   readonly #outage: Outage;
+  readonly #taskNames: () => readonly string[];
   readonly #planned: Planned[] = [];
 
-  constructor(outage: Outage) {
+  /** `taskNames` are those that a target may name. */
+  constructor(outage: Outage, taskNames: () => readonly string[]) {
     this.#outage = outage;
+    this.#taskNames = taskNames;
   }
 
   /** The worker dies with the message in its hands, before the task runs. The message comes again when its lease has run out. */
@@ -80,8 +84,18 @@ export class Faults {
     return planned.fault;
   }
 
+  /** A fault that can never strike would make a test that shows nothing. */
+  #refuseUnknown(name: string): void {
+    const names = this.#taskNames();
+    if (names.includes(name)) return;
+    const meant = suggest(name, names);
+    const hint = meant === undefined ? "" : ` Did you mean "${meant}"?`;
+    throw new RangeError(`The app has no task "${name}" that a fault could strike.${hint}`);
+  }
+
   #plan(fault: Fault, { task, times = 1 }: FaultTarget = {}): void {
     const name = task === undefined ? undefined : nameOfTask(task);
+    if (name !== undefined) this.#refuseUnknown(name);
     this.#planned.push({ fault, task: name, left: times, struck: new Set() });
   }
 }

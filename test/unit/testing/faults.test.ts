@@ -24,6 +24,12 @@ function newApp() {
 const LEASE_SECONDS = 20;
 const statesOf = (runs: Awaited<ReturnType<TestApp["drain"]>>) => runs.map(({ task, state }) => `${task} ${state}`);
 
+it("refuses a fault for a task that the app does not have: the test would show nothing", async () => {
+  const { app } = newApp();
+  await using test = openTestApp(app);
+  expect(() => test.faults.killBeforeAck({ task: "wrok" })).toThrow(/no task "wrok".*Did you mean "work"/);
+});
+
 describe("a worker killed after it took a message", () => {
   it("has run nothing, and the message comes again when its lease has run out", async () => {
     const { app, seen, work } = newApp();
