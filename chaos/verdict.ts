@@ -10,6 +10,8 @@ import type { Shot } from "./shooter.ts";
 const LONGEST_TAKEOVER_MS = 30_000;
 /** How long after its body's end a run may still be hit, in milliseconds: until its message is acknowledged. */
 const SETTLING_MS = 3_000;
+/** How long before its body's beginning a run may have been hit by a QUIT, in milliseconds: a worker that is busy hears it late, and gives up what it runs by then. */
+const HEARING_MS = 1_000;
 /** A worker that is frozen for so long may lose its leases: it renews those of 20 s every 7 s. */
 const LOSING_FREEZE_MS = 13_000;
 /** How long the consequences of such a freeze last, in milliseconds. */
@@ -115,7 +117,7 @@ function runsOf(journal: readonly Entry[], shots: readonly Shot[]): readonly Jud
     const endedAt = ends.get(name);
     const settledBy = (endedAt ?? Infinity) + SETTLING_MS;
     const isFatal = [...(fatal.get(entry.pid) ?? []), ...(fatal.get(entry.parent) ?? [])].some(
-      ({ at }) => at >= entry.at && at <= settledBy,
+      ({ at, heardBy = at }) => heardBy >= entry.at && at <= settledBy,
     );
     const isFrozen = freezes.some(
       (freeze) =>
@@ -218,14 +220,17 @@ function about(cases: readonly string[], what: string): readonly string[] {
   return [`${cases.length} ${what}: ${some}${cases.length > 5 ? "; …" : ""}`];
 }
 
-function byPid(hits: readonly Shot[]): Map<number, At[]> {
-  const found = new Map<number, At[]>();
-  for (const hit of hits) push(found, hit.pid, hit);
+function byPid(hits: readonly Shot[]): Map<number, Hit[]> {
+  const found = new Map<number, Hit[]>();
+  for (const { pid, at, signal } of hits)
+    push(found, pid, signal === "SIGQUIT" ? { at, heardBy: at + HEARING_MS } : { at });
   return found;
 }
 
-interface At {
+interface Hit {
   readonly at: number;
+  /** When it has had its effect at the latest. @default at once */
+  readonly heardBy?: number;
 }
 
 function countBy(names: readonly string[]): Readonly<Record<string, number>> {

@@ -17,6 +17,13 @@ describe("the kill hunt finds nothing to blame", () => {
     expect(verdict.counts).toMatchObject({ "runs again after a shot": 1, "longest takeover, ms": 19_995 });
   });
 
+  it("in a second run of what a worker gave up that heard a QUIT a moment after the first had begun", () => {
+    const again = [begun("a", 90, HEIR, 2), ended("a", 95, HEIR)];
+    const journal = [...sent("a"), begun("a", 10), ended("a", 20), ...again];
+    const shots: readonly Shot[] = [{ ...killed(5), signal: "SIGQUIT" }];
+    expect(judge(evidenceOf(journal, { shots })).broken).toEqual([]);
+  });
+
   it("in a call that was cut off with its producer, whether it came through or not", () => {
     const journal = [sending("a"), sending("b"), begun("b", 10), ended("b", 20)];
     expect(judge(evidenceOf(journal, { states: new Map([["b", "SUCCESS"]]) })).broken).toEqual([]);
