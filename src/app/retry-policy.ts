@@ -23,7 +23,8 @@ export interface RetryPolicy {
   readonly retryDelayFrom?: (error: unknown, retries: number) => number | undefined;
 }
 
-const RETRY_POLICY = keysOf<RetryPolicy>({
+/** The names of all its properties. */
+export const RETRY_POLICY_NAMES: Readonly<Record<keyof RetryPolicy, true>> = {
   maxRetries: true,
   autoretryFor: true,
   dontAutoretryFor: true,
@@ -32,7 +33,9 @@ const RETRY_POLICY = keysOf<RetryPolicy>({
   retryBackoffMaxMs: true,
   retryJitter: true,
   retryDelayFrom: true,
-});
+};
+
+const RETRY_POLICY = keysOf<RetryPolicy>(RETRY_POLICY_NAMES);
 
 const DURATIONS = ["retryDelayMs", "retryBackoffMs", "retryBackoffMaxMs"] as const;
 

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TaskDefinitionError } from "./errors.ts";
 import { faultOfConcurrency, faultOfUnique, type ConcurrencyOptions, type UniqueOptions } from "./call-keys.ts";
 import { keysOf, unknownKey } from "./known-keys.ts";
-import { faultOfRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
+import { faultOfRetryPolicy, RETRY_POLICY_NAMES, type RetryPolicy } from "./retry-policy.ts";
 
 /** What can be said of a task when it is defined; a call's own options beat it. */
 export interface TaskOptions extends RetryPolicy {
@@ -55,14 +55,7 @@ const TASK_OPTIONS = keysOf<TaskOptions & ArgumentSpec>({
   ignoreResult: true,
   storeErrorsEvenIfIgnored: true,
   trackStarted: true,
-  maxRetries: true,
-  autoretryFor: true,
-  dontAutoretryFor: true,
-  retryDelayMs: true,
-  retryBackoffMs: true,
-  retryBackoffMaxMs: true,
-  retryJitter: true,
-  retryDelayFrom: true,
+  ...RETRY_POLICY_NAMES,
   acksLate: true,
   acksOnFailureOrTimeout: true,
   unique: true,
