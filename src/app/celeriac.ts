@@ -7,26 +7,22 @@ import type { ResultWatcher } from "../result/result-watcher.ts";
 import { systemClock, type Clock } from "../util/clock.ts";
 import { silentLogger, type Logger } from "../util/logger.ts";
 import type { ResolvedConfig } from "./config.ts";
-import { Connections } from "./connections.ts";
 import type { DefineStub, DefineTask, TaskBody, TaskDefinition } from "./define-task.ts";
-import { EagerRuns } from "./eager.ts";
 import { checkRequiredEnv, readEnvironment, type Environment } from "./environment.ts";
 import { InvalidArgumentsError, TaskDefinitionError } from "./errors.ts";
 import { makeTask } from "./make-task.ts";
-import { Producer, type RoutedRequest } from "./producer.ts";
-import { QueueTable } from "./queue-table.ts";
+import { Place, type CommandLine, type Parts } from "./place.ts";
+import type { Producer, RoutedRequest } from "./producer.ts";
+import type { QueueTable } from "./queue-table.ts";
 import { TaskRegistry } from "./registry.ts";
-import { resolveConfig, type ConfigInCode, type ConfigLayers, type Resolution } from "./resolve-config.ts";
+import type { ConfigInCode, Resolution } from "./resolve-config.ts";
 import { CONTEXT_NAMES, type Resource } from "./resource.ts";
 import { RetryRules } from "./retry-rules.ts";
 import { revokeTasks, type RevokeOptions } from "./revoke.ts";
 import type { SendOptions } from "./send-options.ts";
 import { currentRun } from "./task-context.ts";
 import type { Task } from "./task.ts";
-import { TimedKeys } from "./timed-keys.ts";
 import { checkTaskOptions, type ArgumentSpec, type TaskOptions } from "./task-options.ts";
-
-type CommandLine = NonNullable<ConfigLayers["commandLine"]>;
 
 /** Where an app gets time, its environment and its log from; tests give their own. */
 export interface AppSurroundings {
@@ -64,7 +60,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     this.name = name;
     this.#code = config;
     const { env = readEnvironment(), clock = systemClock } = surroundings;
-    this.#home = { env, clock, commandLine: {}, parts: undefined };
+    this.#home = new Place({ env, clock });
     this.#place = this.#home;
     this.random = surroundings.random ?? Math.random;
     this.log = surroundings.log ?? silentLogger;
@@ -169,9 +165,9 @@ export class Celeriac<Resources extends object = object> implements ResultSource
 
   /** Sets what the command line says; it beats the environment and the code. Only before first use. */
   configureFromCommandLine(config: CommandLine): void {
-    if (this.#place.parts !== undefined)
+    if (this.#place.isInUse)
       throw new TaskDefinitionError(`The app "${this.name}" is in use already and cannot be configured.`);
-    this.#place.commandLine = { ...this.#place.commandLine, ...config };
+    this.#place.configure(config);
   }
 
   /**
@@ -182,11 +178,11 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   relocate(config: CommandLine, { clock, env }: Required<Pick<AppSurroundings, "clock" | "env">>): AsyncDisposable {
     if (this.#place !== this.#home)
       throw new TaskDefinitionError(`The app "${this.name}" is elsewhere already; bring it back first.`);
-    const elsewhere: Place = { clock, env, commandLine: config, parts: undefined };
+    const elsewhere = new Place({ clock, env }, config);
     this.#place = elsewhere;
     return {
       [Symbol.asyncDispose]: async () => {
-        await elsewhere.parts?.connections[Symbol.asyncDispose]();
+        await elsewhere[Symbol.asyncDispose]();
         if (this.#place === elsewhere) this.#place = this.#home;
       },
     };
@@ -242,7 +238,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
 
   /** Closes every connection. Calling it again is fine. */
   async close(): Promise<void> {
-    await this.#place.parts?.connections[Symbol.asyncDispose]();
+    await this.#place[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -250,21 +246,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   }
 
   #resolved(): Parts {
-    this.#place.parts ??= this.#resolve();
-    return this.#place.parts;
-  }
-
-  #resolve(): Parts {
-    const { env, commandLine } = this.#place;
-    const resolution = resolveConfig({ code: this.#code, environment: env, commandLine });
-    const { config } = resolution;
-    const { clock, tasks, resources, log, random } = this;
-    const queues = new QueueTable(config);
-    const connections = new Connections({ appName: this.name, config, clock, log });
-    const producer = new Producer({ config, clock, connections, queues, tasks });
-    const eager = new EagerRuns({ config, tasks, resources, log, random, clock, producer });
-    const timedKeys = new TimedKeys({ tasks, keys: () => connections.keys() });
-    return { resolution, queues, connections, producer, timedKeys, eager };
+    return this.#place.partsOf(this, this.#code);
   }
 
   #define(definition: TaskDefinition): Task<readonly unknown[], readonly string[], unknown> {
@@ -283,22 +265,4 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     const [result] = await this.sendBatch([call], call.options);
     return result;
   }
-}
-
-/** Where an app is, and what it has opened there. */
-interface Place {
-  readonly clock: Clock;
-  readonly env: Environment;
-  commandLine: CommandLine;
-  /** Made at first use. */
-  parts: Parts | undefined;
-}
-
-interface Parts {
-  readonly resolution: Resolution;
-  readonly queues: QueueTable;
-  readonly connections: Connections;
-  readonly producer: Producer;
-  readonly timedKeys: TimedKeys;
-  readonly eager: EagerRuns;
 }

@@ -82,6 +82,10 @@ function refuseUnknown(accepted: readonly string[]): void {
     throw new ConfigError(`acceptHazards: there is no hazard "${unknown}"${hint(unknown, ids) || "."}`);
 }
 
+/**
+ * Only where visibilityTimeout is given, and not for the 20 s that it is by default: this package's workers renew their leases, so that a run may
+ * outlast any number of them. Who gives it says that others may consume as well, which do not.
+ */
 function limitOverVisibility(config: ResolvedConfig, tasks: readonly TaskDefinition[]): string | undefined {
   const { visibilityTimeout } = config.brokerTransportOptions;
   if (visibilityTimeout === undefined || !config.taskAcksLate) return undefined;

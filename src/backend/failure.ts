@@ -184,5 +184,9 @@ function cut(text: string, max: number): string {
 
 /** For logs and dead letters: `ValueError: too far`. */
 export function describeFailure({ exc_type, exc_message }: Failure): string {
+  const [limit, ...more] = exc_message;
+  // Celery's argument is a bare number of seconds: `billiard/exceptions.py:TimeLimitExceeded`.
+  if (exc_type === "TimeLimitExceeded" && typeof limit === "number" && more.length === 0)
+    return `${exc_type}: the hard time limit of ${String(limit)} s is over`;
   return `${exc_type}: ${exc_message.map(String).join(", ")}`;
 }

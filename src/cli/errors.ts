@@ -1,3 +1,4 @@
+import type { DeadLetter } from "../broker/broker.ts";
 import { ResultTimeoutError } from "../result/errors.ts";
 import { CeleriacError } from "../util/errors.ts";
 
@@ -24,6 +25,14 @@ export class UnconsumedCallError extends ResultTimeoutError {
   constructor({ taskId, timeoutMs }: ResultTimeoutError, queue: string) {
     super(taskId, timeoutMs);
     this.message += ` No worker consumes "${queue}".`;
+  }
+}
+
+/** The time to wait was over, and what was sent is a dead letter. */
+export class DeadCallError extends ResultTimeoutError {
+  constructor({ taskId, timeoutMs }: ResultTimeoutError, { id, reason }: DeadLetter) {
+    super(taskId, timeoutMs);
+    this.message += ` It is dead letter ${id} (${reason.code}: ${reason.detail}): see celeriac dead-letters show ${id}.`;
   }
 }
 

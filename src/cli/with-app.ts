@@ -2,7 +2,6 @@ import { Celeriac } from "../app/celeriac.ts";
 import type { SettingKey } from "../app/settings.ts";
 import { silentLogger } from "../util/logger.ts";
 import type { AppModule } from "../worker/pick-app.ts";
-import { UsageError } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
 import { loadApp } from "./load-app.ts";
 import { makeLogger, type LeveledLogger } from "./logging.ts";
@@ -39,14 +38,6 @@ export async function withApp<T>(
   } finally {
     await app.close();
   }
-}
-
-/** Throws UsageError when the app keeps no results. `what` needs them. */
-export function requireResults(app: Celeriac, what: string): void {
-  if (app.config.resultBackend !== undefined) return;
-  throw new UsageError(
-    `${what} needs the place where results are kept: give --result-backend or CELERY_RESULT_BACKEND.`,
-  );
 }
 
 function makeTerminalLogger({ color }: GlobalOptions): LeveledLogger {

@@ -1,4 +1,4 @@
-import type { Failure } from "../backend/failure.ts";
+import { describeFailure, type Failure } from "../backend/failure.ts";
 import { CeleriacError } from "../util/errors.ts";
 
 /** The task failed where it ran; here is what it threw, in whatever language. */
@@ -14,7 +14,7 @@ export class TaskFailedError extends CeleriacError {
   readonly traceback: string | null;
 
   constructor(taskId: string, failure: Failure) {
-    super(`${failure.exc_type}: ${failure.exc_message.map(String).join(", ")}`);
+    super(describeFailure(failure));
     this.taskId = taskId;
     this.remoteType = failure.exc_type;
     this.remoteModule = failure.exc_module;

@@ -4,7 +4,13 @@ import type { Broker, Delivery } from "../../src/broker/broker.ts";
 import { openCliBed, type CliBed, type CliOutcome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 
-const TASKS = `app.task("test.add", { params: ["x", "y"] }, (x: number, y: number) => x + y);`;
+const TASKS = `
+  import { Reject } from "${new URL("../../src/index.ts", import.meta.url).href}";
+  app.task("test.add", { params: ["x", "y"] }, (x: number, y: number) => x + y);
+  app.task("test.reject", () => {
+    throw new Reject("not for me");
+  });
+`;
 
 let bed: CliBed;
 let app: Celeriac;
@@ -156,6 +162,20 @@ describe("celeriac dead-letters", () => {
     await app.sendTask("test.typo");
     await eventually(() => expect(worker.log.some(({ level }) => level === "error")).toBe(true));
     expect(await ids("--reason", "unknown-task")).toEqual(["1"]);
+  });
+
+  it("are what a call points to that waited in vain", async () => {
+    await kill(["rejected"]);
+    const worker = await bed.worker();
+    const late = await bed.withApp("call", "test.reject", "--wait", "2");
+    expect(late).toEqual({
+      code: 5,
+      stdout: "",
+      stderr: expect.stringMatching(
+        /did not end within 2000 ms\. It is dead letter 2 \(rejected: not for me\): see celeriac dead-letters show 2\.\n$/,
+      ) as string,
+    });
+    expect(await worker.stop()).toBe(0);
   });
 
   it("names the ids that are unknown, and does the rest", async () => {

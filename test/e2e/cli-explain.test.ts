@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openCliBed, type CliBed } from "../support/cli.ts";
+import { openCliBed, runCli, type CliBed } from "../support/cli.ts";
 
 const TASKS = `
   app.task("test.plain", () => 1);
@@ -45,6 +45,25 @@ describe("celeriac config --explain", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^workerPool +inline +default$/m);
     expect(stdout).toMatch(/\n\nhazards\n {2}retry-storm {2}warn\n {4}The task test\.endless is retried .*\n$/);
+  });
+
+  it("exits as a worker would that does not start with one, unless it is accepted", async () => {
+    const env = { CELERY_WORKER_POOL: "threads", CELERY_BROKER_URL: "memory:" };
+    const options = { cwd: bed.directory, timeoutMs: 50_000 };
+    const [refused, accepted] = await Promise.all([
+      runCli(["config", "--explain"], { ...options, env }),
+      runCli(["config", "--explain"], { ...options, env: { ...env, CELERIAC_ACCEPT_HAZARDS: "memory-apart" } }),
+    ]);
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/^ {2}memory-apart {2}refuse$/m) as string,
+      stderr: "celeriac: A worker does not start with memory-apart.\n",
+    });
+    expect(accepted).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ {2}memory-apart {2}accepted$/m) as string,
+      stderr: "",
+    });
   });
 
   it("tells scripts, and has none to tell without an app", async () => {

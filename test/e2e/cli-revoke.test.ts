@@ -17,7 +17,11 @@ async function send(bed: CliBed, ms: number): Promise<string> {
 it("a task that is revoked while no worker is up never starts", async () => {
   await using bed = await openCliBed(TASKS);
   const [revoked, other] = [await send(bed, 0), await send(bed, 0)];
-  expect(await bed.withApp("revoke", revoked)).toEqual({ code: 0, stdout: "Revoked 1 task.\n", stderr: "" });
+  expect(await bed.withApp("revoke", revoked)).toEqual({
+    code: 0,
+    stdout: "Marked 1 task id as revoked: what has not started will not, what runs goes on.\n",
+    stderr: "",
+  });
   await bed.worker();
   expect(await bed.withApp("result", other, "--wait", "20")).toMatchObject({ code: 0, stdout: '"slept"\n' });
   expect(await bed.withApp("result", revoked, "--wait", "20")).toMatchObject({ code: 4, stdout: "" });

@@ -239,6 +239,25 @@ describe("a command without a worker", () => {
     });
   });
 
+  it("refuses a broker or results in a memory that no other process sees", async () => {
+    const inMemory = (...args: readonly string[]): Promise<CliOutcome> => celeriac("-b", "memory:", ...args);
+    const refused = await Promise.all([
+      inMemory("call", "quickstart.add", "-a", "[1, 2]"),
+      inMemory("queues"),
+      inMemory("revoke", "some-id"),
+      celeriac("--result-backend", "memory:", "call", "quickstart.add", "-a", "[1, 2]", "--wait", "1"),
+    ]);
+    expect(refused.map(({ code, stdout }) => ({ code, stdout }))).toEqual(refused.map(() => ({ code: 2, stdout: "" })));
+    expect(refused.map(({ stderr }) => stderr)).toEqual([
+      ...Array.from(
+        { length: 3 },
+        () => expect.stringMatching(/^celeriac: The broker is memory:, .* give -b /) as string,
+      ),
+      expect.stringMatching(/^celeriac: --wait needs .* give --result-backend /) as string,
+    ]);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it("deletes nothing when one of the queues does not exist", async () => {
     await quickstart("call", "quickstart.add", "-a", "[1, 2]");
     expect(await quickstart("purge", "-f", "-Q", "celery,nosuch")).toEqual({

@@ -3,14 +3,14 @@ import type { Celeriac } from "../../app/celeriac.ts";
 import type { SendOptions } from "../../app/send-options.ts";
 import { Signature } from "../../canvas/signature.ts";
 import { encodeJson } from "../../message/json.ts";
-import { ResultTimeoutError } from "../../result/errors.ts";
 import { suggest } from "../../util/suggest.ts";
-import { UnconsumedCallError } from "../errors.ts";
 import { EXIT_CODES_HELP } from "../exit-codes.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { durationMs, jsonArray, jsonObject, moment, momentOrDuration, wholeNumber } from "../option-values.ts";
 import { print, remark } from "../output.ts";
-import { requireResults, withApp } from "../with-app.ts";
+import { requireResults, requireSharedBroker } from "../require-places.ts";
+import { explainTimeout } from "../waited-in-vain.ts";
+import { withApp } from "../with-app.ts";
 
 interface CallOptions extends GlobalOptions {
   readonly args?: readonly unknown[];
@@ -66,6 +66,7 @@ Examples:
 
 async function call(app: Celeriac, name: string, options: CallOptions): Promise<void> {
   const { wait: timeoutMs, json = false } = options;
+  requireSharedBroker(app);
   if (timeoutMs !== undefined) requireResults(app, "--wait");
   const { args = [], kwargs = {} } = options;
   const signature = new Signature({ task: name, args, kwargs, options: sendOptions(options) });
@@ -86,21 +87,6 @@ function remarkUnknownTask(app: Celeriac, name: string, file = ""): void {
   const meant = suggest(name, known);
   const hint = meant === undefined ? "." : `; did you mean ${meant}?`;
   remark(`${file} defines no task ${name}${hint} It is sent all the same.`);
-}
-
-/** Throws the error, with the reason where nobody consumes from the queue that the call went to. */
-async function explainTimeout(error: unknown, app: Celeriac, call: Signature): Promise<never> {
-  if (!(error instanceof ResultTimeoutError)) throw error;
-  const queue = await unconsumedQueueOf(app, call).catch(() => undefined); // what cannot be told is no reason
-  throw queue === undefined ? error : new UnconsumedCallError(error, queue);
-}
-
-async function unconsumedQueueOf(app: Celeriac, call: Signature): Promise<string | undefined> {
-  const [routed] = await app.producer.prepare([call]);
-  if (routed?.route.exchange !== "") return undefined;
-  const { routingKey: queue } = routed.route;
-  const depth = await (await app.broker()).inspect(queue);
-  return depth?.consumers === 0 ? queue : undefined;
 }
 
 function sendOptions({

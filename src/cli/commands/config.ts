@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Celeriac } from "../../app/celeriac.ts";
+import { ConfigError } from "../../app/config-error.ts";
 import { explainConfig, type ExplainedSetting } from "../../app/explain-config.ts";
 import { hazardsOf, type Hazard } from "../../app/hazards.ts";
 import type { GlobalOptions } from "../global-options.ts";
@@ -34,7 +35,7 @@ export function addConfigCommand(program: Command): void {
 const HELP = `
 The command line beats the environment, which beats the code, which beats the defaults.
 A hazard is a combination of options, each fine alone, that would hurt. A worker refuses to start with one that says "refuse",
-unless acceptHazards names it. With -A the options of the app's tasks count too.
+unless acceptHazards names it, and --explain exits with 2. With -A the options of the app's tasks count too.
 
 Examples:
   celeriac -A app.ts config --explain
@@ -53,13 +54,16 @@ function show({ resolution }: Celeriac, { json = false }: ConfigOptions): void {
     );
 }
 
-/** The settings come first, since they may tell why the app's tasks cannot be imported. */
+/** The settings come first, since they may tell why the app's tasks cannot be imported. Rejects with ConfigError where a worker would. */
 async function explain(app: Celeriac, { json = false }: ConfigOptions): Promise<void> {
   const settings = explainConfig(app.resolution);
   if (!json) print(tableOf(settings));
   await importTasksOf(app);
   const hazards = hazardsOf(app.config, app.tasks.all());
   print(json ? JSON.stringify({ settings, hazards }) : listOf(hazards));
+  const refused = hazards.filter(({ severity, isAccepted }) => severity === "refuse" && !isAccepted);
+  if (refused.length > 0)
+    throw new ConfigError(`A worker does not start with ${refused.map(({ id }) => id).join(", ")}.`);
 }
 
 function tableOf(settings: readonly ExplainedSetting[]): string {

@@ -5,7 +5,7 @@ import { NoSuchQueueError } from "../errors.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { nameList } from "../option-values.ts";
 import { counted, print } from "../output.ts";
-import { requireBrokerFile } from "../require-file.ts";
+import { requireBrokerFile } from "../require-places.ts";
 import { withApp } from "../with-app.ts";
 
 interface PurgeOptions extends GlobalOptions {

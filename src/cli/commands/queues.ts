@@ -3,7 +3,7 @@ import type { Celeriac } from "../../app/celeriac.ts";
 import type { QueueDepth } from "../../broker/broker.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { print, table } from "../output.ts";
-import { requireBrokerFile } from "../require-file.ts";
+import { requireBrokerFile } from "../require-places.ts";
 import { withApp } from "../with-app.ts";
 
 interface QueuesOptions extends GlobalOptions {

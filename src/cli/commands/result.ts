@@ -9,8 +9,8 @@ import { EXIT_CODES_HELP } from "../exit-codes.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { durationMs } from "../option-values.ts";
 import { print } from "../output.ts";
-import { requireResultFile } from "../require-file.ts";
-import { requireResults, withApp } from "../with-app.ts";
+import { requireResultFile, requireResults } from "../require-places.ts";
+import { withApp } from "../with-app.ts";
 
 interface ResultOptions extends GlobalOptions {
   /** Milliseconds. */

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { GlobalOptions } from "../global-options.ts";
 import { counted, print } from "../output.ts";
-import { requireBrokerFile } from "../require-file.ts";
+import { requireBrokerFile } from "../require-places.ts";
 import { withApp } from "../with-app.ts";
 
 interface RevokeCommandOptions extends GlobalOptions {
@@ -21,17 +21,23 @@ export function addRevokeCommand(program: Command): void {
       const options = command.optsWithGlobals<RevokeCommandOptions>();
       const revoked = [...new Set(given)];
       await revoke(revoked, options);
-      print(options.json === true ? JSON.stringify({ revoked }) : `Revoked ${counted(revoked.length, "task")}.`);
+      print(options.json === true ? JSON.stringify({ revoked }) : sentence(revoked.length, options));
     });
 }
 
 const HELP = `
-The broker remembers it for 30 days, with or without a worker up. A task that has ended stays as it is. A run that is under way
-goes on, unless --terminate says that it is ended: within about a second.
+The broker remembers it for 30 days, with or without a worker up. Any id is marked, also one that no task has yet. A task that
+has ended stays as it is. A run that is under way goes on, unless --terminate says that it is ended: within about a second.
 
 Examples:
   celeriac -A app.ts revoke 3f0c7b9e-…
   celeriac -b sqlite:celeriac.db --result-backend sqlite:celeriac.db revoke 3f0c7b9e-… 4a1d8c0f-… --terminate`;
+
+/** Of ids, as nobody knows whether there is a task to each. */
+function sentence(count: number, { terminate = false }: RevokeCommandOptions): string {
+  const running = terminate ? "what runs is ended" : "what runs goes on";
+  return `Marked ${counted(count, "task id")} as revoked: what has not started will not, ${running}.`;
+}
 
 function revoke(ids: readonly string[], options: RevokeCommandOptions): Promise<void> {
   return withApp(options, async ({ app }) => {

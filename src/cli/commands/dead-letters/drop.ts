@@ -3,7 +3,7 @@ import type { Celeriac } from "../../../app/celeriac.ts";
 import { isConfirmed } from "../../confirm.ts";
 import type { GlobalOptions } from "../../global-options.ts";
 import { counted, print } from "../../output.ts";
-import { requireBrokerFile } from "../../require-file.ts";
+import { requireBrokerFile } from "../../require-places.ts";
 import { withApp } from "../../with-app.ts";
 import { actOn, inWords, refuseUnknown, selectionOf, type SelectionOptions } from "./selection.ts";
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { GlobalOptions } from "../../global-options.ts";
 import { wholeNumber } from "../../option-values.ts";
 import { print, remark, table } from "../../output.ts";
-import { requireBrokerFile } from "../../require-file.ts";
+import { requireBrokerFile } from "../../require-places.ts";
 import { withApp } from "../../with-app.ts";
 import { summaryOf, type LetterSummary } from "./letter.ts";
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Celeriac } from "../../../app/celeriac.ts";
 import type { GlobalOptions } from "../../global-options.ts";
 import { counted, print } from "../../output.ts";
-import { requireBrokerFile } from "../../require-file.ts";
+import { requireBrokerFile } from "../../require-places.ts";
 import { withApp } from "../../with-app.ts";
 import { actOn, refuseUnknown, selectionOf, type SelectionOptions } from "./selection.ts";
 

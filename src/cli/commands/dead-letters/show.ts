@@ -1,13 +1,14 @@
 import type { Command } from "commander";
 import type { Celeriac } from "../../../app/celeriac.ts";
 import { retryNotesOf } from "../../../app/retry-history.ts";
-import type { Broker, DeadLetter, DeadLetterReason } from "../../../broker/broker.ts";
+import type { DeadLetter, DeadLetterReason } from "../../../broker/broker.ts";
 import { UnreadableMessageError } from "../../../message/errors.ts";
 import { encodeJson } from "../../../message/json.ts";
 import { NoSuchDeadLetterError } from "../../errors.ts";
+import { findLetter } from "../../find-letter.ts";
 import type { GlobalOptions } from "../../global-options.ts";
 import { print } from "../../output.ts";
-import { requireBrokerFile } from "../../require-file.ts";
+import { requireBrokerFile } from "../../require-places.ts";
 import { withApp } from "../../with-app.ts";
 import { callIn, summaryOf, type LetterSummary } from "./letter.ts";
 
@@ -56,7 +57,7 @@ interface HistoryLine extends DeadLetterReason {
 
 async function readLetter(app: Celeriac, id: string): Promise<ShownLetter> {
   await requireBrokerFile(app);
-  const letter = await findLetter(await app.broker(), id);
+  const letter = await findLetter(await app.broker(), (each) => each.id === id);
   if (letter === undefined) throw new NoSuchDeadLetterError([id]);
   const { message } = letter;
   const call = callIn(letter, app.config.acceptContent);
@@ -71,17 +72,6 @@ async function readLetter(app: Celeriac, id: string): Promise<ShownLetter> {
     headers: message.headers,
     history: historyOf(letter),
   };
-}
-
-/** A broker lists dead letters, page by page. */
-async function findLetter(broker: Broker, id: string): Promise<DeadLetter | undefined> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await broker.deadLetters({ after });
-    const found = page.find((letter) => letter.id === id);
-    after = page.at(-1)?.id;
-    if (found !== undefined || after === undefined) return found;
-  }
 }
 
 function historyOf({ history, message }: DeadLetter): readonly HistoryLine[] {
