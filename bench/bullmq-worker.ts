@@ -6,7 +6,7 @@ await obey(orders, async (onTask) => {
   const worker = new Worker("bench", async () => onTask(), {
     connection: { host: "127.0.0.1", port: Number(orders.place), maxRetriesPerRequest: null },
     concurrency: orders.concurrency,
-    ...(orders.results ? {} : { removeOnComplete: { count: 0 } }),
+    ...(orders.results !== "none" ? {} : { removeOnComplete: { count: 0 } }),
   });
   await worker.waitUntilReady();
   return { stop: () => worker.close() };

@@ -2,7 +2,7 @@ import { Queue, Worker } from "bullmq";
 import { Redis } from "ioredis";
 import { ARGUMENT, type Contender, type DrainLoad, type Figures, type Place, type SendLoad } from "./contender.ts";
 import { drainInChild, startWorker } from "./draining.ts";
-import { countdown, idleQuantiles, inBatches, inFlight, msUntil, rateOf } from "./load.ts";
+import { countdown, idleQuantiles, inBatches, inFlight, msUntil, rateOf, warmRateOf } from "./load.ts";
 import { startRedis } from "./redis.ts";
 
 const WORKER = "./bullmq-worker.ts";
@@ -17,13 +17,13 @@ export const bullmq: Contender = {
 
 async function send(place: Place, { count, inFlight: width }: SendLoad): Promise<Figures> {
   await using stage = await openStage(place);
-  const rate = await rateOf(count, () => inFlight(count, width, () => stage.queue.add("noop", ARGUMENT)));
-  return { rate };
+  const add = (): Promise<unknown> => stage.queue.add("noop", ARGUMENT);
+  return { rate: await warmRateOf(count, (some) => inFlight(some, width, add)) };
 }
 
 async function sendBatches(place: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
   await using stage = await openStage(place);
-  return { rate: await rateOf(count, () => inBatches(count, size, (some) => addMany(stage.queue, some))) };
+  return { rate: await warmRateOf(count, (all) => inBatches(all, size, (some) => addMany(stage.queue, some))) };
 }
 
 async function drain(place: Place, { waiting, concurrency, results }: DrainLoad): Promise<Figures> {
@@ -34,7 +34,7 @@ async function drain(place: Place, { waiting, concurrency, results }: DrainLoad)
 
 async function idleLatency(place: Place, { samples }: { samples: number }): Promise<Figures> {
   await using stage = await openStage(place);
-  const orders = { place: String(stage.port), concurrency: 10, count: 0, results: true };
+  const orders = { place: String(stage.port), concurrency: 10, count: 0, results: "full" } as const;
   await using worker = await startWorker(WORKER, orders);
   await stage.queue.add("noop", ARGUMENT);
   await worker.line();
@@ -68,7 +68,7 @@ async function room(place: Place, { waiting }: { waiting: number }): Promise<Fig
   const empty = await usedMemory(stage.port);
   await inBatches(waiting, FILL, (some) => addMany(stage.queue, some));
   const full = await usedMemory(stage.port);
-  const orders = { place: String(stage.port), concurrency: 100, count: waiting, results: false };
+  const orders = { place: String(stage.port), concurrency: 100, count: waiting, results: "none" } as const;
   await drainInChild(WORKER, orders);
   return { waiting: (full - empty) / waiting, after: (await usedMemory(stage.port)) / 2 ** 20 };
 }

@@ -7,10 +7,5 @@ await obey({ place, concurrency, results, ...orders }, async (onTask) => {
   const { app } = openApp(place, { results, work: onTask });
   const worker = new Worker(app, { concurrency });
   await worker.start();
-  return {
-    stop: async () => {
-      await worker.stop();
-      await app.close();
-    },
-  };
+  return { stop: () => worker.stop(), close: () => app.close() };
 });

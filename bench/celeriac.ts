@@ -4,7 +4,7 @@ import { Worker } from "celeriac/worker";
 import { openApp, type AppOptions } from "./app.ts";
 import { ARGUMENT, type Contender, type DrainLoad, type Figures, type Place, type SendLoad } from "./contender.ts";
 import { drainInChild, startWorker } from "./draining.ts";
-import { countdown, idleQuantiles, inBatches, inFlight, msUntil, pause, rateOf } from "./load.ts";
+import { countdown, idleQuantiles, inBatches, inFlight, msUntil, pause, rateOf, warmRateOf } from "./load.ts";
 
 const WORKER = "./celeriac-worker.ts";
 /** How many are sent in one call where sending is not what is measured. */
@@ -17,16 +17,14 @@ export const celeriac: Contender = {
 
 async function send({ directory }: Place, { count, inFlight: width, synchronous }: SendLoad): Promise<Figures> {
   const { app, task } = openApp(directory, { synchronous });
-  await task.delay(ARGUMENT); // connected
-  const rate = await rateOf(count, () => inFlight(count, width, () => task.delay(ARGUMENT)));
+  const rate = await warmRateOf(count, (some) => inFlight(some, width, () => task.delay(ARGUMENT)));
   await app.close();
   return { rate };
 }
 
 async function sendBatches({ directory }: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
   const { app, task } = openApp(directory);
-  await task.delay(ARGUMENT); // connected
-  const rate = await rateOf(count, () => inBatches(count, size, (some) => sendMany({ app, task }, some)));
+  const rate = await warmRateOf(count, (all) => inBatches(all, size, (some) => sendMany({ app, task }, some)));
   await app.close();
   return { rate };
 }
@@ -38,7 +36,7 @@ async function drain({ directory }: Place, { waiting, concurrency, results }: Dr
 
 async function idleLatency({ directory }: Place, { samples }: { samples: number }): Promise<Figures> {
   const { app, task } = openApp(directory);
-  await using worker = await startWorker(WORKER, { place: directory, concurrency: 10, count: 0, results: true });
+  await using worker = await startWorker(WORKER, { place: directory, concurrency: 10, count: 0, results: "full" });
   await task.delay(ARGUMENT); // connected
   await worker.line();
   const latencies = await idleQuantiles(samples, async () => {
@@ -54,9 +52,9 @@ async function growth(
   { directory }: Place,
   { waiting, drained }: { waiting: number; drained: number },
 ): Promise<Figures> {
-  await fill(directory, waiting, { results: false });
+  await fill(directory, waiting, { results: "none" });
   const { tick, over } = countdown(drained);
-  const { app, task } = openApp(directory, { results: false, work: tick });
+  const { app, task } = openApp(directory, { results: "none", work: tick });
   const sent = await rateOf(drained, () => inFlight(drained, 100, () => task.delay(ARGUMENT)));
   const worker = new Worker(app, { concurrency: 100 });
   const done = await rateOf(drained, async () => {
@@ -69,9 +67,9 @@ async function growth(
 }
 
 async function room({ directory }: Place, { waiting, restMs }: { waiting: number; restMs: number }): Promise<Figures> {
-  await fill(directory, waiting, { results: false });
+  await fill(directory, waiting, { results: "none" });
   const full = sizeOf(directory);
-  await drainInChild(WORKER, { place: directory, concurrency: 100, count: waiting, results: false });
+  await drainInChild(WORKER, { place: directory, concurrency: 100, count: waiting, results: "none" });
   const { app } = openApp(directory);
   await app.broker();
   await pause(restMs); // the file is tended once a minute while it is open

@@ -38,8 +38,11 @@ export interface SendLoad {
 export interface DrainLoad {
   readonly waiting: number;
   readonly concurrency: number;
-  readonly results: boolean;
+  readonly results: Results;
 }
+
+/** Whether results are kept, and how SQLite commits them. */
+export type Results = "none" | "full" | "normal";
 
 /** 101 bytes as JSON. */
 export const ARGUMENT: string = "x".repeat(99);

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { startChild } from "./child.ts";
-import type { Figures } from "./contender.ts";
+import type { Figures, Results } from "./contender.ts";
 import { countdown } from "./load.ts";
 
 /** What a worker program is told in its environment. */
@@ -11,7 +11,7 @@ export interface WorkerOrders {
   readonly concurrency: number;
   /** How many tasks it is to do before it ends; 0 for one that prints when each of its tasks starts, until it is ended. */
   readonly count: number;
-  readonly results: boolean;
+  readonly results: Results;
 }
 
 /** Has a worker program of this folder do what waits, in a process of its own. */
@@ -33,6 +33,8 @@ export function readOrders(): WorkerOrders {
 export interface RunningWorker {
   /** Resolves once nothing is unsettled. */
   stop(): Promise<unknown>;
+  /** What is left to be closed after that. */
+  close?(): Promise<unknown>;
 }
 
 /** Starts a worker whose tasks call `onTask`, and keeps to its orders. */
@@ -43,7 +45,7 @@ export async function obey(orders: WorkerOrders, start: (onTask: () => void) => 
 
 async function tellStarts(start: (onTask: () => void) => Promise<RunningWorker>): Promise<void> {
   const worker = await start(() => print(process.hrtime.bigint().toString()));
-  process.once("SIGTERM", () => void worker.stop());
+  process.once("SIGTERM", () => void worker.stop().then(() => worker.close?.()));
   print("ready");
 }
 
@@ -58,6 +60,7 @@ async function tellFigures(count: number, start: (onTask: () => void) => Promise
   const { user, system } = process.cpuUsage(cpu);
   const memory = process.memoryUsage.rss() / 2 ** 20;
   print(JSON.stringify({ rate: count / seconds, cpu: (user + system) / count, memory }));
+  await worker.close?.();
 }
 
 /** At once: what the event loop does next must not come in between. */

@@ -2,12 +2,20 @@ import type { Figures } from "./contender.ts";
 import { quantile } from "./stats.ts";
 
 const PAUSE_MS = 15;
+/** So many calls until rates no longer grow. */
+const WARM_UP = 10_000;
 
 /** How often `work` was done in a second, when `count` times took as long as it does. */
 export async function rateOf(count: number, work: () => unknown): Promise<number> {
   const start = process.hrtime.bigint();
   await work();
   return count / (Number(process.hrtime.bigint() - start) / 1e9);
+}
+
+/** The same of a `work` that does as many as it is told, once it has done so many that V8 has compiled what it runs. */
+export async function warmRateOf(count: number, work: (count: number) => unknown): Promise<number> {
+  await work(Math.min(count, WARM_UP));
+  return rateOf(count, () => work(count));
 }
 
 /** Calls `work` for 0 … count-1 with so many under way at once. */

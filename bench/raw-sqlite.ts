@@ -7,14 +7,23 @@ import { LEASED, READY } from "../src/adapters/sqlite/schema.ts";
 import { timeOrderedUuid } from "../src/util/time-ordered-uuid.ts";
 import { openApp } from "./app.ts";
 import { startChild } from "./child.ts";
-import { ARGUMENT, type Contender, type DrainLoad, type Figures, type Place, type SendLoad } from "./contender.ts";
-import { idleQuantiles, msUntil, rateOf } from "./load.ts";
+import {
+  ARGUMENT,
+  type Contender,
+  type DrainLoad,
+  type Figures,
+  type Place,
+  type Results,
+  type SendLoad,
+} from "./contender.ts";
+import { idleQuantiles, msUntil, rateOf, warmRateOf } from "./load.ts";
 
 // The statements of src/adapters/sqlite, less what they ask for the sake of priorities, delays, lost leases and second runs.
-const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const INSERT =
+  "INSERT INTO messages (state, due_at, fence, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const SELECT = `SELECT id, queue, deliveries, fence, head, body FROM messages WHERE queue = ? AND state = ${READY} ORDER BY rank, since, id LIMIT ?`;
 const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
-const STORE = "INSERT OR REPLACE INTO results (task_id, state, expires_at, meta) VALUES (?, ?, ?, ?)";
+const STORE = "INSERT OR IGNORE INTO results (task_id, state, fence, expires_at, meta) VALUES (?, ?, ?, ?, ?)";
 const ACK = "DELETE FROM messages WHERE id = ? AND fence = ?";
 
 const QUEUE = "celery";
@@ -32,22 +41,24 @@ export const rawSqlite: Contender = {
 async function send({ directory }: Place, { count, inFlight, synchronous }: SendLoad): Promise<Figures> {
   await using file = await openRaw(directory);
   return {
-    rate: await rateOf(count, () => insertAll(file, count, inFlight, synchronous === "full" ? "FULL" : "NORMAL")),
+    rate: await warmRateOf(count, (some) =>
+      insertAll(file, some, inFlight, synchronous === "full" ? "FULL" : "NORMAL"),
+    ),
   };
 }
 
 async function sendBatches({ directory }: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
   await using file = await openRaw(directory);
-  return { rate: await rateOf(count, () => insertAll(file, count, size, "FULL")) };
+  return { rate: await warmRateOf(count, (some) => insertAll(file, some, size, "FULL")) };
 }
 
 async function drain({ directory }: Place, { waiting, concurrency, results }: DrainLoad): Promise<Figures> {
   await using file = await openRaw(directory);
   insertAll(file, waiting, WIDTH, "NORMAL");
   const now = Date.now();
-  const taskIds = Array.from({ length: results ? waiting : 0 }, (_, i) => timeOrderedUuid(now + i / WIDTH));
+  const taskIds = Array.from({ length: results === "none" ? 0 : waiting }, (_, i) => timeOrderedUuid(now + i / WIDTH));
   const cpu = process.cpuUsage();
-  const rate = await rateOf(waiting, () => drainAll(file, waiting, concurrency, results ? taskIds : undefined));
+  const rate = await rateOf(waiting, () => drainAll(file, waiting, concurrency, results, taskIds));
   const { user, system } = process.cpuUsage(cpu);
   return { rate, cpu: (user + system) / waiting };
 }
@@ -73,7 +84,7 @@ async function growth(
   await using file = await openRaw(directory);
   insertAll(file, waiting, WIDTH, "NORMAL");
   const sent = await rateOf(drained, () => insertAll(file, drained, WIDTH, "FULL"));
-  const done = await rateOf(drained, () => drainAll(file, drained, WIDTH, undefined));
+  const done = await rateOf(drained, () => drainAll(file, drained, WIDTH, "none"));
   return { send: sent, drain: done };
 }
 
@@ -81,36 +92,45 @@ async function room({ directory }: Place, { waiting }: { waiting: number }): Pro
   await using file = await openRaw(directory);
   insertAll(file, waiting, WIDTH, "NORMAL");
   const full = sizeOf(file);
-  drainAll(file, waiting, WIDTH, undefined);
+  drainAll(file, waiting, WIDTH, "none");
   file.connection.exec("PRAGMA incremental_vacuum");
   return { waiting: full / waiting, after: sizeOf(file) / 2 ** 20 };
 }
 
 function insertAll(file: RawFile, count: number, width: number, synchronous: "FULL" | "NORMAL"): void {
   const insert = inserter(file);
+  file.connection.exec(`PRAGMA synchronous = ${synchronous}`);
   for (let sent = 0; sent < count; sent += width) {
-    inTransaction(file, synchronous, () => {
+    inTransaction(file, undefined, () => {
       for (let i = 0; i < width; i += 1) insert();
     });
   }
 }
 
-/** Claim, store durably and delete, `width` to a transaction. */
-function drainAll(file: RawFile, count: number, width: number, taskIds: readonly string[] | undefined): void {
+/** Claim, store and delete, `width` to a transaction; what is deleted and what is claimed next is one. */
+function drainAll(
+  file: RawFile,
+  count: number,
+  width: number,
+  results: Results,
+  taskIds: readonly string[] = [],
+): void {
   const { connection, meta } = file;
   const claim = claimSome(connection);
   const [store, ack] = [connection.prepare(STORE), connection.prepare(ACK)];
-  for (let done = 0; done < count; done += width) {
-    const claimed = inTransaction(file, "NORMAL", () => claim(width));
-    if (claimed.length !== width) throw drifted(SELECT, claimed.length);
-    if (taskIds !== undefined) {
-      inTransaction(file, "FULL", () => {
-        for (const i of claimed.keys())
-          changeOne(store, STORE, taskIds[done + i] ?? "", "SUCCESS", Date.now() + DAY_MS, meta);
-      });
-    }
-    inTransaction(file, "NORMAL", () => {
+  let claimed: readonly Claimed[] = [];
+  for (let done = 0; done < count + width; done += width) {
+    const wanted = Math.max(0, Math.min(width, count - done));
+    claimed = inTransaction(file, "NORMAL", () => {
       for (const { id, fence } of claimed) changeOne(ack, ACK, id, fence + 1);
+      return claim(wanted);
+    });
+    if (claimed.length !== wanted) throw drifted(SELECT, claimed.length);
+    if (results === "none" || claimed.length === 0) continue;
+    inTransaction(file, results === "full" ? "FULL" : "NORMAL", () => {
+      for (const [i, { fence }] of claimed.entries()) {
+        changeOne(store, STORE, taskIds[done + i] ?? "", "SUCCESS", fence + 1, Date.now() + DAY_MS, meta);
+      }
     });
   }
 }
@@ -134,6 +154,8 @@ export function claimSome(connection: Connection): (max: number) => readonly Cla
 interface RawFile extends AsyncDisposable {
   readonly path: string;
   readonly connection: Connection;
+  readonly begin: Statement<unknown>;
+  readonly commit: Statement<unknown>;
   readonly message: MessageRow;
   readonly meta: string;
 }
@@ -149,7 +171,7 @@ async function openRaw(directory: string): Promise<RawFile> {
   const { app, task } = openApp(directory);
   const result = await task.delay(ARGUMENT);
   const connection = loadDriver().open(path);
-  connection.exec("PRAGMA cache_size = -16384");
+  connection.exec("PRAGMA cache_size = -4096");
   const message = connection.prepare("SELECT rank, head, body FROM messages").get() as MessageRow;
   const worker = new Worker(app);
   await worker.start();
@@ -157,21 +179,28 @@ async function openRaw(directory: string): Promise<RawFile> {
   await worker.stop();
   await app.close();
   const { meta } = connection.prepare("SELECT meta FROM results").get() as { readonly meta: string };
-  return { path, connection, message, meta, [Symbol.asyncDispose]: async () => void connection.close() };
+  const [begin, commit] = [connection.prepare("BEGIN IMMEDIATE"), connection.prepare("COMMIT")];
+  const close = async (): Promise<void> => void connection.close();
+  return { path, connection, begin, commit, message, meta, [Symbol.asyncDispose]: close };
 }
 
 function inserter({ connection, message: { rank, head, body } }: RawFile): () => void {
   const insert = connection.prepare(INSERT);
   return () => {
     const now = Date.now();
-    changeOne(insert, INSERT, READY, now, QUEUE, rank, now, head, body);
+    changeOne(insert, INSERT, READY, now, now * 1_000, QUEUE, rank, now, head, body);
   };
 }
 
-function inTransaction<T>({ connection }: RawFile, synchronous: "FULL" | "NORMAL", work: () => T): T {
-  connection.exec(`PRAGMA synchronous = ${synchronous}; BEGIN IMMEDIATE`);
+function inTransaction<T>(
+  { connection, begin, commit }: RawFile,
+  synchronous: "FULL" | "NORMAL" | undefined,
+  work: () => T,
+): T {
+  if (synchronous !== undefined) connection.exec(`PRAGMA synchronous = ${synchronous}`);
+  begin.run();
   const result = work();
-  connection.exec("COMMIT");
+  commit.run();
   return result;
 }
 

@@ -1,4 +1,4 @@
-import type { Loads } from "./contender.ts";
+import type { Loads, Results } from "./contender.ts";
 
 export type Unit = "/s" | "ms" | "µs" | "MiB" | "bytes";
 
@@ -22,7 +22,7 @@ const WORK = { rate: "/s", cpu: "µs", memory: "MiB" } as const;
 export function scenarios(quick: boolean): readonly Scenario[] {
   const many = quick ? 200 : 30_000;
   const few = quick ? 20 : 3_000;
-  const drained = quick ? [200] : [20_000, 100_000];
+  const drained = quick ? 200 : 100_000;
   const waiting = quick ? [200, 400] : [1_000, 10_000, 100_000, 1_000_000];
   const send = (count: number, inFlight: number, synchronous: "full" | "normal"): Scenario => ({
     name: `send, ${String(inFlight)} in flight, synchronous=${synchronous}`,
@@ -30,8 +30,8 @@ export function scenarios(quick: boolean): readonly Scenario[] {
     load: { count, inFlight, synchronous },
     units: RATE,
   });
-  const drain = (count: number, results: boolean): Scenario => ({
-    name: `drain ${String(count)}, ${results ? "results kept" : "no results"}`,
+  const drain = (count: number, results: Results): Scenario => ({
+    name: `drain ${String(count)}, ${results === "none" ? "no results" : `results, synchronous=${results}`}`,
     kind: "drain",
     load: { waiting: count, concurrency: 100, results },
     units: WORK,
@@ -50,7 +50,9 @@ export function scenarios(quick: boolean): readonly Scenario[] {
     send(many, 100, "full"),
     { name: "send, batches of 100", kind: "sendBatches", load: { count: many, size: 100 }, units: RATE },
     send(many, 1, "normal"),
-    ...drained.flatMap((count) => [drain(count, false), drain(count, true)]),
+    drain(drained, "none"),
+    drain(drained, "normal"),
+    drain(drained, "full"),
     {
       name: "idle worker, send to start",
       kind: "idleLatency",

@@ -5,6 +5,7 @@ import type { Signature } from "../canvas/signature.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
+import type { Abortable } from "../util/abortable.ts";
 import type { Clock } from "../util/clock.ts";
 import { within } from "../util/within.ts";
 import { uniqueKeyOf } from "./call-keys.ts";
@@ -63,8 +64,8 @@ export class Producer {
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
     const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
     const error = (): Error => new PublishTimeoutError(nameOf(requests), timeoutMs);
-    const holders = await within({ clock, ms: timeoutMs, error, signal: options.signal }, (signal) =>
-      this.#publishWithRetries(publications, options, signal),
+    const holders = await within({ clock, ms: timeoutMs, error, signal: options.signal }, (until) =>
+      this.#publishWithRetries(publications, options, until),
     );
     return requests.map(({ request }, index) => holders[index] ?? request.id);
   }
@@ -75,12 +76,12 @@ export class Producer {
    */
   async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
-    const holders = await this.#publishOnce(publications, signal);
+    const holders = await this.#publishOnce(publications, { signal });
     // What a task is followed by has to come whoever holds its key, as a retry has: others wait for it.
     const forestalled = publications.filter((_, index) => holders[index] !== undefined);
     if (forestalled.length === 0) return;
     const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
-    await this.#publishOnce(keyless, signal);
+    await this.#publishOnce(keyless, { signal });
   }
 
   #publication(request: TaskRequest, route: Route): Publication {
@@ -127,41 +128,38 @@ export class Producer {
   async #publishWithRetries(
     publications: readonly Publication[],
     options: SendOptions,
-    signal: AbortSignal,
+    until: Abortable,
   ): Promise<readonly (string | undefined)[]> {
     const { config, clock } = this.#options;
     const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
     const mayRetry = options.publishRetry ?? config.taskPublishRetry;
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.#publishOnce(publications, signal);
+        return await this.#publishOnce(publications, until);
       } catch (error) {
         if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= policy.maxRetries) throw error;
         await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), {
-          signal,
+          signal: until.signal,
         });
       }
     }
   }
 
-  async #publishOnce(
-    publications: readonly Publication[],
-    signal: AbortSignal,
-  ): Promise<readonly (string | undefined)[]> {
+  async #publishOnce(publications: readonly Publication[], until: Abortable): Promise<readonly (string | undefined)[]> {
     const { connections, queues } = this.#options;
     const broker = await connections.broker();
     if (this.#declared.size < queues.size) {
       const missing = queues.names().filter((name) => !this.#declared.has(name));
-      await broker.declare(queues.topologyOf(missing), { signal });
+      await broker.declare(queues.topologyOf(missing), until);
       for (const name of missing) this.#declared.add(name);
     }
     try {
-      return await broker.publish(publications, { signal });
+      return await broker.publish(publications, until);
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;
       // A queue that was removed or has expired since it was declared is made again.
-      await broker.declare(queues.topologyOf(queues.names()), { signal });
-      return broker.publish(publications, { signal });
+      await broker.declare(queues.topologyOf(queues.names()), until);
+      return broker.publish(publications, until);
     }
   }
 }

@@ -42,7 +42,7 @@ interface Held {
 export async function withResources<T>(
   resources: ReadonlyMap<string, Resource<unknown>>,
   context: TaskContext,
-  body: () => Promise<T>,
+  body: () => T | Promise<T>,
   mayCommit: () => Promise<void>,
 ): Promise<T> {
   let committed = 0;

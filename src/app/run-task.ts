@@ -2,6 +2,7 @@ import { failureOf } from "../backend/failure.ts";
 import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
 import type { RunHooks } from "../pool/run-hooks.ts";
 import { EncodedJson, encodeJson } from "../message/json.ts";
+import { andThen } from "../util/and-then.ts";
 import { withFields, type Logger } from "../util/logger.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -21,20 +22,24 @@ export interface TaskRunnerOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** Runs the body of one task where it stands, and says how it ended. Every task pays for every promise here, so there are few. */
-export async function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions): Promise<PoolOutcome> {
+/**
+ * Runs the body of one task where it stands, and says how it ended: at once where nothing had to be waited for, as every promise costs each
+ * task more than all else here.
+ */
+export function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions): PoolOutcome | Promise<PoolOutcome> {
   const { request } = job;
   const definition = options.tasks.get(request.task);
   if (definition?.body === undefined) throw new TypeError(`Task "${request.task}" has no body here.`);
   const { body } = definition;
   const context = new RunContext(job, run, options.log);
   const children: SentChild[] = [];
-  const runBody = async (): Promise<EncodedJson> => {
-    if (run.isGivenUp) throw new AbandonedRunError(request.task, request.id);
-    const pending = argumentsOf(definition, context);
-    const args = pending instanceof Promise ? await pending : pending;
+  const callBody = (args: readonly unknown[]): unknown => {
     const handler = body.handler as (...args: readonly unknown[]) => unknown;
-    return new EncodedJson(encodeJson(await (body.bind ? handler(context, ...args) : handler(...args)), "result"));
+    return body.bind ? handler(context, ...args) : handler(...args);
+  };
+  const runBody = (): EncodedJson | Promise<EncodedJson> => {
+    if (run.isGivenUp) throw new AbandonedRunError(request.task, request.id);
+    return andThen(andThen(argumentsOf(definition, context), callBody), encodeResult);
   };
   // A task that is not bound cannot see resources, and so is not given any.
   const needsResources = body.bind && options.resources.size > 0;
@@ -42,11 +47,18 @@ export async function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOp
     if (!(await run.beginCommit())) throw new AbandonedRunError(request.task, request.id);
   };
   const runWhole = needsResources ? () => withResources(options.resources, context, runBody, mayCommit) : runBody;
+  const returned = (value: EncodedJson): PoolOutcome => ({ kind: "returned", value, children });
+  const threw = (error: unknown): PoolOutcome => outcomeOf(error, job, definition, children, options);
   try {
-    return { kind: "returned", value: await withinRun({ context, children }, runWhole), children };
+    const value = withinRun({ context, children }, runWhole);
+    return value instanceof EncodedJson ? returned(value) : value.then(returned, threw);
   } catch (error) {
-    return outcomeOf(error, job, definition, children, options);
+    return threw(error);
   }
+}
+
+function encodeResult(value: unknown): EncodedJson {
+  return new EncodedJson(encodeJson(value, "result"));
 }
 
 /** A call that does not fit its function is a TypeError to callers in Python, and so it is here. */

@@ -15,7 +15,7 @@ export interface TaskContext {
   readonly parentId: string | null;
   /** How often this task was retried before this run. */
   readonly retries: number;
-  /** Grows with every hand-out of the message: a store that remembers the highest can refuse a late finisher. */
+  /** Greater in every run than in those before it, retries included: a store that remembers the highest can refuse a late finisher. */
   readonly fence: number;
   readonly delivery: DeliveryInfo;
   /** The caller's own headers. */
@@ -49,6 +49,6 @@ export function currentRun(): CurrentRun | undefined {
   return runs.getStore();
 }
 
-export function withinRun<T>(run: CurrentRun, body: () => Promise<T>): Promise<T> {
+export function withinRun<T>(run: CurrentRun, body: () => T): T {
   return runs.run(run, body);
 }

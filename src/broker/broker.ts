@@ -137,7 +137,7 @@ export interface Delivery {
   readonly queue: string;
   /** How often this message was handed out, this time included; what was deferred or handed back does not count. */
   readonly deliveries: number;
-  /** Grows with every hand-out of this message, those that do not count included, and over its death and replay: a fencing token. */
+  /** Greater than that of every hand-out before it, of whatever message, those that do not count included: a fencing token. */
   readonly fence: number;
   /** Whether the lease is known to be lost: whatever is done after that is done twice. */
   readonly isLost: boolean;

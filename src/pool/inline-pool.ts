@@ -92,7 +92,13 @@ export class InlinePool implements Pool {
         hardLimit: (limitMs) => giveUp({ kind: "timed-out", limitMs }),
         aborted: () => giveUp(ABORTED),
       });
-      runTask(job, run).then(run.end, run.fail);
+      try {
+        const outcome = runTask(job, run);
+        if (outcome instanceof Promise) outcome.then(run.end, run.fail);
+        else run.end(outcome);
+      } catch (error) {
+        run.fail(error);
+      }
     });
   }
 

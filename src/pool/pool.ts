@@ -3,7 +3,7 @@ import type { DeadLetterReason } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { Message } from "../message/message.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import type { Ending } from "./ending.ts";
+import type { Ending } from "../util/ending.ts";
 
 /**
  * THE SEAM to where task bodies run: this event loop, threads, processes. `exercisePool` of `celeriac/testing` is its definition

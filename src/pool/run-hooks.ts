@@ -1,8 +1,8 @@
 import type { EncodedJson } from "../message/json.ts";
 import type { PoolJob, PoolOutcome } from "./pool.ts";
 
-/** Runs the body of one task. Rejects only when it could not be run at all: a task's own failure is an outcome. */
-export type RunTask = (job: PoolJob, run: RunHooks) => Promise<PoolOutcome>;
+/** Runs the body of one task. Throws or rejects only when it could not be run at all: a task's own failure is an outcome. */
+export type RunTask = (job: PoolJob, run: RunHooks) => PoolOutcome | Promise<PoolOutcome>;
 
 /** What a run has of its pool. */
 export interface RunHooks {

@@ -88,7 +88,7 @@ export class AsyncResult<Result = unknown> {
   async #ended({ timeoutMs, signal }: GetOptions): Promise<TaskMeta> {
     if (timeoutMs === undefined) return this.#watch(signal);
     const error = (): Error => new ResultTimeoutError(this.id, timeoutMs);
-    return within({ clock: this.#source.clock, ms: timeoutMs, error, signal }, (until) => this.#watch(until));
+    return within({ clock: this.#source.clock, ms: timeoutMs, error, signal }, (until) => this.#watch(until.signal));
   }
 
   async #watch(signal: AbortSignal | undefined): Promise<TaskMeta> {

@@ -24,9 +24,12 @@ export class Batcher<T, R> {
   }
 
   add(item: T): Promise<R> {
-    return new Promise((resolve, reject) => {
-      this.#enter({ items: [item], resolve: ([result]) => resolve(result as R), reject });
-    });
+    return new Promise((resolve, reject) => this.submit(item, resolve, reject));
+  }
+
+  /** As `add`, for whoever can do without a promise. */
+  submit(item: T, resolve: (result: R) => void, reject: (error: unknown) => void): void {
+    this.#enter({ items: [item], resolve: ([result]) => resolve(result as R), reject });
   }
 
   /** Items that belong together: they are in the same batch, and settle as one. */

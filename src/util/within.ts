@@ -1,5 +1,6 @@
 import type { Abortable } from "./abortable.ts";
 import type { Clock } from "./clock.ts";
+import { Ending } from "./ending.ts";
 import { startTimer } from "./timer.ts";
 
 export interface Limit extends Abortable {
@@ -11,17 +12,17 @@ export interface Limit extends Abortable {
 }
 
 /**
- * The outcome of `work`, or a rejection when its time is over or `signal` aborts, whatever the work does then: it is told by the signal that
- * it is given, which does not abort otherwise.
+ * The outcome of `work`, or a rejection when its time is over or `signal` aborts, whatever the work does then: it is told by the ending that
+ * it is given, which does not come otherwise.
  */
-export function within<T>({ clock, ms, error, signal }: Limit, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function within<T>({ clock, ms, error, signal }: Limit, work: (until: Ending) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const givenUp = new AbortController();
+    const until = new Ending();
     const giveUp = (reason: unknown): void => {
       end();
       reject(reason);
-      givenUp.abort(reason);
+      until.end(reason);
     };
     const abort = (): void => giveUp(signal?.reason);
     const stopTimer = startTimer(clock, ms, () => giveUp(error()));
@@ -30,13 +31,17 @@ export function within<T>({ clock, ms, error, signal }: Limit, work: (signal: Ab
       stopTimer();
       signal?.removeEventListener("abort", abort);
     };
-    const ended = async (): Promise<T> => {
-      try {
-        return await work(givenUp.signal);
-      } finally {
-        end();
-      }
+    const fail = (failure: unknown): void => {
+      end();
+      reject(failure);
     };
-    ended().then(resolve, reject);
+    try {
+      work(until).then((value) => {
+        end();
+        resolve(value);
+      }, fail);
+    } catch (failure) {
+      fail(failure);
+    }
   });
 }

@@ -1,10 +1,13 @@
-import { parentPort, type MessagePort } from "node:worker_threads";
+import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { getHeapStatistics } from "node:v8";
+import { JobsBegunInMemory, noteInFile } from "../pool/isolated/jobs-begun.ts";
 import type { Command, News } from "../pool/isolated/protocol.ts";
 
 /** What a pool's child has of its pool. */
 export interface ChildLink {
   post(news: News): void;
+  /** Notes that a job is begun, where the pool finds it whatever becomes of this child. */
+  noteJob(): void;
   onCommand(listen: (command: Command) => void): void;
   /** Resolves once what was posted is on its way. */
   flush(): Promise<void>;
@@ -18,8 +21,10 @@ export function openLink(): ChildLink {
 }
 
 function linkOfThread(port: MessagePort): ChildLink {
+  const jobsBegun = new JobsBegunInMemory(workerData as Int32Array<SharedArrayBuffer>);
   return {
     post: (news) => port.postMessage(news),
+    noteJob: () => jobsBegun.note(),
     onCommand: (listen) => void port.on("message", listen),
     flush: () => Promise.resolve(),
     memoryBytes: () => {
@@ -37,6 +42,7 @@ function linkOfProcess(): ChildLink {
     post: (news) => {
       lastSent = new Promise((resolve) => process.send?.(news, () => resolve()));
     },
+    noteJob: noteInFile(),
     onCommand: (listen) => void process.on("message", (command) => listen(command as Command)),
     flush: () => lastSent,
     memoryBytes: () => process.memoryUsage.rss(),

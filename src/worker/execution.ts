@@ -8,7 +8,7 @@ import { DeliveryLostError } from "../broker/errors.ts";
 import { decodeTask } from "../message/decode-task.ts";
 import { UnreadableMessageError } from "../message/errors.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import { Ending } from "../pool/ending.ts";
+import { Ending } from "../util/ending.ts";
 import { NOT_STARTED, type PoolJob, type PoolOutcome } from "../pool/pool.ts";
 import { toError } from "../util/errors.ts";
 import type { ConcurrencyKeys, ConcurrencySlot } from "./concurrency-keys.ts";
@@ -18,9 +18,6 @@ import { isPassing } from "./persist.ts";
 import { TaskRecord } from "./record.ts";
 import type { EndReason, RunningTask } from "./running-task.ts";
 import { Settlement, taskFields } from "./settlement.ts";
-
-/** More runs of one message than there will ever be: the fences of a task's retries do not overlap. */
-const FENCES_A_RETRY = 1_000_000;
 
 /**
  * One delivery from its arrival to its settling. Settles exactly once, whatever happens; never rejects. False when the task is left to
@@ -41,16 +38,22 @@ const FENCES_A_RETRY = 1_000_000;
  * A follow-up or a retry that cannot be sent makes the task a failure: nobody would learn of it otherwise. A task that is
  * acknowledged early, before its run, cannot go back to its queue: where it would, it is a failure too.
  */
-export async function execute(delivery: Delivery, parts: WorkerParts): Promise<boolean> {
+export function execute(delivery: Delivery, parts: WorkerParts): Promise<boolean> {
   try {
     const request = decodeTask(delivery.message, { accept: parts.config.acceptContent });
     const execution = new Execution(request, delivery, parts);
-    await execution.live();
-    return !execution.isLeftToOthers;
+    return execution.live().then(
+      () => !execution.isLeftToOthers,
+      (error: unknown) => breakOff(error, delivery, parts),
+    );
   } catch (error) {
-    await settleAfter(toError(error), delivery, parts);
-    return !isPassing(error);
+    return breakOff(error, delivery, parts);
   }
+}
+
+async function breakOff(error: unknown, delivery: Delivery, parts: WorkerParts): Promise<boolean> {
+  await settleAfter(toError(error), delivery, parts);
+  return !isPassing(error);
 }
 
 /** The delivery of an execution that could not go on. Nothing goes back to its queue that would only fail there again. */
@@ -96,8 +99,7 @@ class Execution implements RunningTask {
     this.#request = request;
     this.#delivery = delivery;
     this.#parts = parts;
-    const fence = request.retries * FENCES_A_RETRY + delivery.fence;
-    this.#record = new TaskRecord(request, delivery.queue, fence, parts);
+    this.#record = new TaskRecord(request, delivery, parts);
     this.#settlement = new Settlement(request, delivery, this.#record, parts);
   }
 
@@ -163,7 +165,7 @@ class Execution implements RunningTask {
       await this.#settlement.fail(failureOf(error));
       return;
     }
-    await using slot = await keys.claim(key, concurrency, { taskId: this.#request.id, fence: this.#record.fence });
+    await using slot = await keys.claim(key, concurrency, { taskId: this.#request.id, fence: this.#delivery.fence });
     if (slot !== undefined) {
       await this.#runAndSettle(definition, slot);
     } else if (concurrency.onBusy === "discard") {
@@ -214,9 +216,9 @@ class Execution implements RunningTask {
   }
 
   #job(): PoolJob {
-    const { queue, deliveries, message } = this.#delivery;
+    const { queue, deliveries, fence, message } = this.#delivery;
     const priority = message.properties.priority ?? null;
-    const delivery = { queue, priority, deliveries, fence: this.#record.fence, redelivered: deliveries > 1 };
+    const delivery = { queue, priority, deliveries, fence, redelivered: deliveries > 1 };
     return { message, request: this.#request, delivery };
   }
 

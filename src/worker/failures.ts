@@ -9,7 +9,7 @@ export function handedOutTooOften(times: number): Failure {
   return workerLost(`It was handed out ${String(times)} times before, and no worker came to an end with it.`);
 }
 
-/** Celery: `celery/worker/request.py:Request.on_timeout`. */
+/** Celery: `celery/worker/request.py:Request.on_timeout`. Its one argument is in seconds: Python shows `TimeLimitExceeded(5,)`. */
 export function timeLimitExceeded(limitMs: number): Failure {
   const seconds = limitMs / 1000;
   return { exc_type: "TimeLimitExceeded", exc_message: [seconds], exc_module: "billiard.exceptions", traceback: null };

@@ -24,23 +24,35 @@ export class WorkerStoppedError extends CeleriacError {
  * Does a step of settling until it is done: a broker or backend that is away comes back. Rejects with DeliveryLostError once
  * the lease is lost, with the step's error once the worker gives up, and at once with an error that would only come again.
  */
-export async function persist<T>(
+export function persist<T>(step: () => Promise<T>, parts: PersistParts, delivery: Held): Promise<T> {
+  if (delivery.isLost) return Promise.reject(delivery.lost.reason as Error);
+  return step().catch((error: unknown) => persistAfter(error, step, parts, delivery));
+}
+
+async function persistAfter<T>(
+  failure: unknown,
   step: () => Promise<T>,
-  { clock, log, giveUp }: WorkerParts,
-  delivery: Pick<Delivery, "isLost" | "lost">,
+  { clock, log, giveUp }: PersistParts,
+  delivery: Held,
 ): Promise<T> {
+  let error = failure;
   for (let tries = 0; ; tries += 1) {
-    if (delivery.isLost) delivery.lost.throwIfAborted();
+    if (!isPassing(error) || giveUp.aborted) throw error;
+    if (tries === 0) log.warn("waiting to settle a task", { error: (error as Error).message });
+    const delayMs = exponentialBackoff(tries, { baseMs: FIRST_DELAY_MS, maxMs: LONGEST_DELAY_MS });
+    await clock.sleep(delayMs, { signal: AbortSignal.any([delivery.lost, giveUp]) }).catch(() => undefined);
+    delivery.lost.throwIfAborted();
     try {
       return await step();
-    } catch (error) {
-      if (!isPassing(error) || giveUp.aborted) throw error;
-      if (tries === 0) log.warn("waiting to settle a task", { error: (error as Error).message });
-      const delayMs = exponentialBackoff(tries, { baseMs: FIRST_DELAY_MS, maxMs: LONGEST_DELAY_MS });
-      await clock.sleep(delayMs, { signal: AbortSignal.any([delivery.lost, giveUp]) }).catch(() => undefined);
+    } catch (next) {
+      error = next;
     }
   }
 }
+
+type PersistParts = Pick<WorkerParts, "clock" | "log" | "giveUp">;
+
+type Held = Pick<Delivery, "isLost" | "lost">;
 
 /** Whether a step may succeed when it is tried again, here or elsewhere; all else would only fail again. */
 export function isPassing(error: unknown): boolean {

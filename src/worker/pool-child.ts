@@ -61,6 +61,7 @@ function serve({ config, tasks, resources, clock, random }: Celeriac): JobServer
   return new JobServer({
     accept: config.acceptContent,
     runTask: (job, hooks) => runTask(job, hooks, runner),
+    noteJob: () => link.noteJob(),
     post: (news) => link.post(news),
     softLimitError: (limitMs) => new SoftTimeLimitExceededError(limitMs),
     memoryBytes: () => link.memoryBytes(),
@@ -69,6 +70,7 @@ function serve({ config, tasks, resources, clock, random }: Celeriac): JobServer
 }
 
 async function end(exitCode: number): Promise<void> {
+  jobs = undefined; // none is begun any more
   await link.flush();
   if (exitCode === 0) await app?.close();
   process.exit(exitCode);

@@ -1,5 +1,6 @@
 import { failureDocument, type Failure } from "../backend/failure.ts";
 import { resultTuple, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
+import type { Delivery } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { SentChild } from "../pool/pool.ts";
@@ -7,16 +8,13 @@ import type { WorkerParts } from "./parts.ts";
 
 /** Makes the result documents of one task. */
 export class TaskRecord {
-  /** Of the run that it tells of. */
-  readonly fence: number;
   readonly #request: TaskRequest;
-  readonly #queue: string;
+  readonly #delivery: Pick<Delivery, "queue" | "fence">;
   readonly #parts: WorkerParts;
 
-  constructor(request: TaskRequest, queue: string, fence: number, parts: WorkerParts) {
+  constructor(request: TaskRequest, delivery: Pick<Delivery, "queue" | "fence">, parts: WorkerParts) {
     this.#request = request;
-    this.#queue = queue;
-    this.fence = fence;
+    this.#delivery = delivery;
     this.#parts = parts;
   }
 
@@ -57,13 +55,13 @@ export class TaskRecord {
     children: readonly unknown[],
   ): TaskMeta {
     const { id: taskId, parentId, groupId } = this.#request;
-    const { fence } = this;
+    const { fence } = this.#delivery;
     const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence };
     return this.#parts.config.resultExtended ? { ...meta, extended: this.#extended() } : meta;
   }
 
   #extended(): NonNullable<TaskMeta["extended"]> {
     const { task: name, args, kwargs, retries } = this.#request;
-    return { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#queue };
+    return { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#delivery.queue };
   }
 }

@@ -209,7 +209,7 @@ export class Settlement {
     if (refused.length > 0)
       log.warn(
         "late run refused, a newer one has told its outcome",
-        taskFields(this.#request, { fence: this.#record.fence }),
+        taskFields(this.#request, { fence: this.#delivery.fence }),
       );
   }
 }

@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { Ending } from "../../src/util/ending.ts";
 import { PoolStartError } from "../../src/pool/errors.ts";
 import type { Pool } from "../../src/pool/pool.ts";
-import { PoolStage, type PoolWanted } from "../../src/testing/conformance/pool/stage.ts";
+import { PoolStage, start, type PoolWanted } from "../../src/testing/conformance/pool/stage.ts";
+import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { Celeriac } from "celeriac";
 import { makePool, type PoolPlan } from "../../src/worker/make-pool.ts";
@@ -15,6 +17,7 @@ import type { ParentNews } from "../support/pool-parent.ts";
 const PARENT = new URL("../support/pool-parent.ts", import.meta.url);
 const PRINTER = fileURLToPath(new URL("../support/pool-printer.ts", import.meta.url));
 const TWO_APPS = new URL("../support/pool-two-apps.ts", import.meta.url).href;
+const TASKS = new URL("../../src/testing/conformance/pool/tasks.ts", import.meta.url).href;
 const WORKER_APP = new URL("../support/pool-worker-app.ts", import.meta.url).href;
 
 const SOURCES = ["--import", "tsx", "--conditions=@celeriac/source", "--no-warnings"];
@@ -50,6 +53,20 @@ describe.each(["threads", "processes"] as const)("the children of a pool of %s",
   it("do not start workers of their own", async () => {
     await using stage = stageOf({ name, appModule: { url: WORKER_APP } });
     await expect(stage.create().start()).rejects.toThrow("start workers in another module");
+  });
+
+  it("are killed in a commit that never ends, once its run has been over for ten seconds", async () => {
+    const clock = new FakeClock();
+    const app = new Celeriac({ broker: "memory:" }, { env: {}, clock });
+    await using stage = stageOf({ name, app, appModule: { url: TASKS } });
+    const pool = await stage.open({ size: 1 });
+    const [journal, ending] = [stage.file("-stuck"), new Ending()];
+    const running = start(pool, { task: "commit", headers: { journal } }, { ending });
+    await eventually(() => expect(stage.textOf(journal)).toBe("commit begins\n"));
+    ending.end();
+    await clock.advance(10_000);
+    expect(await running).toMatchObject({ kind: "lost", reason: { code: "stuck-commit" } });
+    expect(await stage.valueOf(pool, { task: "ping" })).toBe("pong");
   });
 
   it("cannot be had without the app's module", async () => {

@@ -25,6 +25,7 @@ const SKIPS: Readonly<Record<(typeof NAMES)[number], readonly Skip[]>> = {
       "process.abort loses the task, and the signal is known",
       "SIGKILL loses the task, and the signal is known",
       "out of memory loses the task, and says so",
+      "a job whose place dies before it begins is not blamed, and runs in another place",
       "signals that stop a worker do not stop a task",
     ]),
     ...because("all tasks run in one place, which is there already", [

@@ -382,11 +382,11 @@ async function canMount(): Promise<boolean> {
   }
 }
 
-/** A file system in memory, of one megabyte. */
+/** A file system in memory, of two megabytes. */
 async function smallDisk(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), "celeriac-disk-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path], { stdio: "pipe" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", path], { stdio: "pipe" });
   } catch (error) {
     await rm(path, { recursive: true });
     throw error;

@@ -477,6 +477,21 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
     expect(fences).toHaveLength(4);
   });
 
+  it("tells of a task that is sent again under its old id, whatever became of it before", async () => {
+    const app = bed.app();
+    let runs = 0;
+    const task = app.task("task", { bind: true }, (context: TaskContext) => {
+      runs += 1;
+      if (runs === 1) throw context.retry({ delayMs: 0 });
+      throw new Error(`run ${String(runs)}`);
+    });
+    await bed.worker(app);
+    const first = await task.applyAsync({ taskId: "again" });
+    await expect(first.get(WAIT)).rejects.toThrow("run 2");
+    await task.applyAsync({ taskId: "again" });
+    await eventually(async () => expect((await first.meta())?.result).toMatchObject({ exc_message: ["run 3"] }));
+  });
+
   it("runs more or fewer at once from when it is told to, while others run", async () => {
     const app = bed.app();
     const gate = deferred();

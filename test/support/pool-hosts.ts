@@ -24,6 +24,8 @@ export class FakeHost {
     this.says({ kind: "ended", outcome: { kind: "returned", value: text, children: [] }, memoryBytes });
   }
 
+  /** Whether it has time to begin what it is told to run. */
+  isPrompt = true;
   /** Whether it has died and has not told yet. */
   isEnding = false;
 
@@ -46,6 +48,7 @@ export function fakeHosts(how: { readonly isReady?: boolean; readonly goes?: boo
       get isEnding() {
         return host.isEnding;
       },
+      jobsBegun: { count: () => (host.isPrompt ? host.told.filter((kind) => kind === "run").length : 0) },
       post: (command) => {
         host.commands.push(command);
         if (command.kind === "setup" && isReady) host.says({ kind: "ready" });

@@ -8,7 +8,7 @@ const DEFAULT_PRIORITY = 0;
 export function entryOf(pushed: Pick<Entry, "message" | "unique" | "queue" | "arrival" | "until">): Entry {
   const message = copyOf(pushed.message);
   const priority = message.properties.priority ?? DEFAULT_PRIORITY;
-  return { ...pushed, message, priority, deliveries: 0, fence: 0, isLeased: false, history: [] };
+  return { ...pushed, message, priority, deliveries: 0, isLeased: false, history: [] };
 }
 
 /** As a wire would have it: the sender may go on changing what it sent, and headers are plain JSON. */

@@ -13,7 +13,6 @@ export interface Entry {
   /** As it was published; whether it still holds its key is known to `UniqueKeys`. */
   readonly unique: UniqueKey | undefined;
   deliveries: number;
-  fence: number;
   isLeased: boolean;
   history: readonly DeliveryNote[];
   /** When the delay or the lease ends, in milliseconds since the epoch. */

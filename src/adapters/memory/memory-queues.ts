@@ -2,6 +2,7 @@ import type { DeadLetter, DeadLetterQuery, DeadLetterSelection, QueueDepth } fro
 import { UnroutableError } from "../../broker/errors.ts";
 import { LEASE_LOST, withNote } from "../../broker/queued/history.ts";
 import type { Leased, PushItem, Settlement, StoredExchange } from "../../broker/queued/message-store.ts";
+import { nextFence } from "../../broker/queued/next-fence.ts";
 import type { Topology } from "../../routing/topology.ts";
 import type { Clock } from "../../util/clock.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
@@ -23,6 +24,7 @@ export class MemoryQueues {
   /** No lease ends before this: until then, the leases need not be looked through. */
   #firstLeaseEnd = Infinity;
   #arrivals = 0;
+  #lastFence = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,10 +53,10 @@ export class MemoryQueues {
 
   push(items: readonly PushItem[]): readonly (string | undefined)[] {
     const now = this.#now();
-    const wanted = items.filter(({ signal }) => signal?.aborted !== true);
+    const wanted = items.filter((item) => item.isGivenUp?.() !== true);
     const names = new Set(wanted.flatMap((item) => item.queues));
     for (const name of names) this.#existing(name);
-    const holders = items.map((item) => (item.signal?.aborted === true ? undefined : this.#pushOne(item, now)));
+    const holders = items.map((item) => (item.isGivenUp?.() === true ? undefined : this.#pushOne(item, now)));
     for (const name of names) this.#notify(name);
     return holders;
   }
@@ -216,17 +218,18 @@ export class MemoryQueues {
     entry.queue.lease();
     this.#uniqueKeys.start(entry);
     entry.deliveries += 1;
-    entry.fence += 1;
+    this.#lastFence = nextFence(this.#lastFence, this.#clock.now());
     entry.until = until;
     this.#firstLeaseEnd = Math.min(this.#firstLeaseEnd, until);
-    const receipt = `${entry.arrival}.${entry.fence}`;
+    const fence = this.#lastFence;
+    const receipt = `${entry.arrival}.${fence}`;
     this.#leases.set(receipt, entry);
     return {
       receipt,
       message: entry.message,
       queue: entry.queue.name,
       deliveries: entry.deliveries,
-      fence: entry.fence,
+      fence,
     };
   }
 

@@ -2,6 +2,7 @@ import { LEASE_LOST } from "../../broker/queued/history.ts";
 import type { Leased } from "../../broker/queued/message-store.ts";
 import type { Message } from "../../message/message.ts";
 import { bury } from "./dead-letters.ts";
+import { Fences } from "./fences.ts";
 import { noteAt } from "./history.ts";
 import { formatReceipt } from "./receipt.ts";
 import { DELAYED, KEY_FREED, LEASED, READY, UNTIL_START } from "./schema.ts";
@@ -24,7 +25,7 @@ const COLUMNS = `id, queue, deliveries, fence, ${IS_EVENTFUL} AS isEventful, hea
 const FIRST_ROWS = `SELECT ${COLUMNS} FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
 const FIRST_PLACES = `SELECT id, rank, since FROM messages WHERE ${IS_READY} ORDER BY rank, since, id LIMIT ?`;
 const ROW = `SELECT ${COLUMNS} FROM messages WHERE id = ?`;
-const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = fence + 1 WHERE id = ?`;
+const CLAIM = `UPDATE messages SET state = ${LEASED}, due_at = ?, deliveries = deliveries + 1, fence = ? WHERE id = ?`;
 const LEASE_ENDED = "SELECT due_at AS at FROM messages WHERE id = ? AND due_at <> since";
 const START = `UPDATE messages SET key_state = ${UNTIL_START | KEY_FREED} WHERE id = ? AND key_state = ${UNTIL_START}`;
 
@@ -55,16 +56,18 @@ export function lease(
 ): readonly Leased[] {
   for (const queue of queues) promote(sql, queue, now);
   const leased: Leased[] = [];
+  const fences = new Fences(sql, now);
   let buried: number;
   do {
     buried = 0;
     for (const row of firstReady(sql, queues, max - leased.length)) {
       const message = decodeMessage(row);
-      if (message !== undefined) leased.push(claim(sql, row, message, leasedUntil));
+      if (message !== undefined) leased.push(claim(sql, row, message, leasedUntil, fences.next()));
       else if (buryUnreadable(sql, row, now)) buried += 1;
     }
     // Those behind what was buried have their turn too.
   } while (buried > 0);
+  fences.note();
   return leased;
 }
 
@@ -98,11 +101,10 @@ function firstReady(sql: Sql, queues: readonly string[], max: number): readonly 
     .flatMap(({ id }) => sql<ReadyRow>(ROW).get(id) ?? []);
 }
 
-function claim(sql: Sql, row: ReadyRow, message: Message, leasedUntil: number): Leased {
+function claim(sql: Sql, row: ReadyRow, message: Message, leasedUntil: number, fence: number): Leased {
   const { id, queue } = row;
   if (row.isEventful === 1) noteEvents(sql, id);
-  sql(CLAIM).run(leasedUntil, id);
-  const fence = row.fence + 1;
+  sql(CLAIM).run(leasedUntil, fence, id);
   return { receipt: formatReceipt([id, fence]), message, queue, deliveries: row.deliveries + 1, fence };
 }
 

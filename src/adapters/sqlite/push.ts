@@ -1,5 +1,6 @@
 import { UnroutableError } from "../../broker/errors.ts";
 import type { PushItem } from "../../broker/queued/message-store.ts";
+import { nextFence } from "../../broker/queued/next-fence.ts";
 import type { Message } from "../../message/message.ts";
 import { queueExists } from "./queues.ts";
 import { DELAYED, READY } from "./schema.ts";
@@ -7,18 +8,20 @@ import type { Sql } from "./shared-database.ts";
 import { encodeHead } from "./stored-message.ts";
 import { clearKey, stateOf } from "./unique.ts";
 
-const INSERT = "INSERT INTO messages (state, due_at, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const INSERT =
+  "INSERT INTO messages (state, due_at, fence, queue, rank, since, head, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 const INSERT_UNIQUE = `
-  INSERT INTO messages (state, due_at, queue, rank, since, head, body, unique_key, key_state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO messages (state, due_at, fence, queue, rank, since, head, body, unique_key, key_state)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** As `MessageStore.push`. */
 export function push(sql: Sql, items: readonly PushItem[], now: number): readonly (string | undefined)[] {
   // The lock may have been long in coming.
-  const wanted = items.filter(({ signal }) => signal?.aborted !== true);
+  const wanted = items.filter((item) => item.isGivenUp?.() !== true);
   for (const queue of new Set(wanted.flatMap((item) => item.queues))) {
     if (!queueExists(sql, queue, now)) throw new UnroutableError("", queue);
   }
-  return items.map((item) => (item.signal?.aborted === true ? undefined : pushOne(sql, item, now)));
+  return items.map((item) => (item.isGivenUp?.() === true ? undefined : pushOne(sql, item, now)));
 }
 
 function pushOne(sql: Sql, item: PushItem, now: number): string | undefined {
@@ -30,7 +33,7 @@ function pushOne(sql: Sql, item: PushItem, now: number): string | undefined {
   const rank = rankOf(message);
   const head = encodeHead(message);
   for (const queue of queues) {
-    const row = [state, dueAt, queue, rank, dueAt, head, message.body] as const;
+    const row = [state, dueAt, nextFence(0, now), queue, rank, dueAt, head, message.body] as const;
     if (unique === undefined) sql(INSERT).run(...row);
     else sql(INSERT_UNIQUE).run(...row, unique.key, stateOf(unique));
   }

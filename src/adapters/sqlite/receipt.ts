@@ -7,6 +7,6 @@ export function formatReceipt([id, fence]: Receipt): string {
 
 /** Undefined for what is no receipt of ours. */
 export function parseReceipt(text: string): Receipt | undefined {
-  const match = /^(\d{1,15}):(\d{1,15})$/.exec(text);
+  const match = /^(\d{1,16}):(\d{1,16})$/.exec(text);
   return match === null ? undefined : [Number(match[1]), Number(match[2])];
 }

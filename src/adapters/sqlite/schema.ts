@@ -9,7 +9,7 @@ export class SchemaError extends Error {
 }
 
 /**
- * A message's `state`. All take one byte, and `due_at` always six, so that most changes of state keep a row's size: SQLite then writes
+ * A message's `state`. All take one byte, `due_at` always six and `fence` eight, so that most changes of state keep a row's size: SQLite then writes
  * only the pages that changed, and not a large body's. A ready message's `due_at` is its `since`, unless its lease ran out: then it is when.
  */
 export const READY = 2;
@@ -123,6 +123,10 @@ const MIGRATIONS: readonly string[] = [
   UPDATE messages SET due_at = since WHERE state = ${READY} AND due_at <> since;
 
   ALTER TABLE results ADD COLUMN fence INTEGER;  -- of the latest run that stored it with one
+  `,
+  `
+  CREATE TABLE fences (last INTEGER NOT NULL) STRICT;  -- one row: the fence of the latest hand-out
+  INSERT INTO fences VALUES (0);
   `,
 ];
 

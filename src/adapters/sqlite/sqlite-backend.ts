@@ -8,9 +8,11 @@ import { isRefusal, type Database } from "./database.ts";
 import { ResultFeed } from "./result-feed.ts";
 import type { Sql } from "./shared-database.ts";
 
+const ROW = "INTO results (task_id, state, fence, expires_at, meta) VALUES (?, ?, ?, ?, ?)";
 const EARLIER = "SELECT state, fence FROM results WHERE task_id = ? AND expires_at > ?";
 /** Replacing gives a new `seq`, by which watchers see the change. */
-const STORE = "INSERT OR REPLACE INTO results (task_id, state, fence, expires_at, meta) VALUES (?, ?, ?, ?, ?)";
+const STORE = `INSERT OR REPLACE ${ROW}`;
+const STORE_FIRST = `INSERT OR IGNORE ${ROW}`;
 const FETCH = "SELECT meta FROM results WHERE task_id = ? AND expires_at > ?";
 const FORGET = "DELETE FROM results WHERE task_id = ?";
 
@@ -115,10 +117,13 @@ interface Result {
  * changes nothing: `celery/backends/base.py:_store_result`.
  */
 function storeOne(sql: Sql, { taskId, state, fence, text }: Result, now: number, expiresAt: number): boolean {
+  const expiry = Math.min(expiresAt, Number.MAX_SAFE_INTEGER);
+  // Most are the first of their task.
+  if (sql(STORE_FIRST).run(taskId, state, fence, expiry, text).changes > 0) return true;
   const earlier = sql<{ readonly state: string; readonly fence: number | null }>(EARLIER).get(taskId, now);
   const earlierFence = earlier?.fence ?? null;
   if (fence !== null && earlierFence !== null && fence < earlierFence) return false;
   if (earlier?.state === "SUCCESS") return true;
-  sql(STORE).run(taskId, state, fence ?? earlierFence, Math.min(expiresAt, Number.MAX_SAFE_INTEGER), text);
+  sql(STORE).run(taskId, state, fence ?? earlierFence, expiry, text);
   return true;
 }

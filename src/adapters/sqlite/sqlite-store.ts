@@ -16,7 +16,10 @@ import type {
 import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import type { Binding, ExchangeType, Topology } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
-import type { Database } from "./database.ts";
+import { Batcher } from "../../util/batcher.ts";
+import { uptimeOf } from "../../util/clock.ts";
+import { untilAborted } from "../../util/until-aborted.ts";
+import { isRefusal, type Database } from "./database.ts";
 import { listDeadLetters } from "./dead-letters.ts";
 import { lease, nextDueAt } from "./lease.ts";
 import { LeapPause } from "./leap-pause.ts";
@@ -65,12 +68,17 @@ export class SqliteStore implements MessageStore {
   readonly renewer: RenewerSource;
   readonly #database: Database;
   readonly #leap: LeapPause;
+  readonly #relaxedWork: Batcher<(sql: Sql) => unknown, unknown>;
 
   constructor({ url, database }: SqliteStoreOptions) {
     this.url = url;
     this.renewer = renewerSource({ path: database.path, kind: "leases" });
     this.#database = database;
     this.#leap = new LeapPause(database.clock);
+    this.#relaxedWork = new Batcher(
+      (works) => database.transaction("relaxed", (sql) => works.map((work) => work(sql))),
+      { isolates: isRefusal },
+    );
   }
 
   open(options: Abortable = {}): Promise<void> {
@@ -111,14 +119,14 @@ export class SqliteStore implements MessageStore {
 
   async take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]> {
     options.signal?.throwIfAborted();
-    const deadline = this.#now() + options.waitMs;
+    const deadline = uptimeOf(this.#database.clock) + options.waitMs;
     const leased = await this.#lease(queues, options);
     if (leased.length > 0 || options.waitMs <= 0) return leased;
     return this.#leaseOnceThere(queues, deadline, options);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly string[]> {
-    const lost = await this.#database.transaction("relaxed", (sql) => {
+    const lost = await this.#relaxed((sql) => {
       const now = this.#now();
       return settlements.filter((settlement) => !settle(sql, settlement, now)).map(({ receipt }) => receipt);
     });
@@ -194,15 +202,16 @@ export class SqliteStore implements MessageStore {
     await this.#database[Symbol.asyncDispose]();
   }
 
-  /** Wakes when something changes, and at the instant when a delay or a lease ends. Gives up early when the file is closed. */
+  /** Until `deadline`, of the uptime. Wakes when something changes, and at the instant when a delay or a lease ends. Gives up early when the file is closed. */
   async #leaseOnceThere(queues: readonly string[], deadline: number, options: TakeOptions): Promise<readonly Leased[]> {
     const changes = (await this.#database.changes()).subscribe("messages");
     try {
       for (;;) {
         const leased = await this.#lease(queues, options);
-        if (leased.length > 0 || this.#now() >= deadline || changes.isClosed) return leased;
+        const leftMs = deadline - uptimeOf(this.#database.clock);
+        if (leased.length > 0 || leftMs <= 0 || changes.isClosed) return leased;
         const dueAt = await this.#database.read((sql) => nextDueAt(sql, queues));
-        await changes.changed(Math.min(deadline, dueAt) - this.#now(), options);
+        await changes.changed(Math.min(leftMs, dueAt - this.#now()), options);
       }
     } finally {
       changes[Symbol.dispose]();
@@ -214,14 +223,25 @@ export class SqliteStore implements MessageStore {
     const isThere = await this.#database.read((sql) => nextDueAt(sql, queues) <= this.#now());
     if (!isThere) return [];
     await this.#leap.rest({ signal });
-    const leaseNow = (sql: Sql): readonly Leased[] => {
+    let isTooLateToAbort = false;
+    const leasing = this.#relaxed((sql) => {
+      if (signal?.aborted === true) return [];
+      isTooLateToAbort = true;
       const now = this.#now();
       return lease(sql, queues, max, now, now + leaseMs);
-    };
-    const leased = await this.#database.transaction("relaxed", leaseNow, { signal });
+    });
+    const leased = await untilAborted(leasing, signal).catch((error: unknown) => {
+      if (isTooLateToAbort) return leasing;
+      throw error;
+    });
     // Other takers wait for the end of these leases now.
     await this.#tellTakers();
     return leased;
+  }
+
+  /** What a worker acknowledges and what it takes next is one transaction, where it asks for both in one turn. */
+  #relaxed<T>(work: (sql: Sql) => T): Promise<T> {
+    return this.#relaxedWork.add(work) as Promise<T>;
   }
 
   /** Hands the chosen dead letters to `work`, some in each transaction, and adds up what it returns. What dies meanwhile is not among them. */

@@ -34,7 +34,7 @@ export interface MessageStore extends AsyncDisposable {
   existing(queues: readonly string[]): Promise<ReadonlySet<string>>;
 
   /**
-   * All or none, but for the items whose signal is aborted by the time of writing: their sender has given them up and may have sent them
+   * All or none, but for the items that were given up by the time of writing: their sender waits no longer, and may have sent them
    * again. Resolves once they survive the store's restart. Rejects with `UnroutableError("", queue)`, checked in the same step, when one of
    * the queues does not exist: another process may just have removed it. Unique keys are looked at in the same step, item by item; tells
    * of each item the correlation id of the message that holds its key, and undefined where it was pushed or given up.
@@ -76,11 +76,13 @@ export interface StoredExchange {
 }
 
 /** One publication with the queues that its message goes to: at least one. */
-export interface PushItem extends Abortable {
+export interface PushItem {
   readonly queues: readonly string[];
   readonly message: Message;
   readonly delayMs: number;
   readonly unique?: UniqueKey | undefined;
+  /** To be asked right before writing; missing for one that nobody gives up. */
+  readonly isGivenUp?: () => boolean;
 }
 
 export interface TakeOptions extends Abortable {
@@ -95,6 +97,7 @@ export interface Leased {
   readonly message: Message;
   readonly queue: string;
   readonly deliveries: number;
+  /** As `Delivery.fence`. */
   readonly fence: number;
 }
 

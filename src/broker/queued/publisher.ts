@@ -2,7 +2,7 @@ import { queuesFor } from "../../routing/route-table.ts";
 import type { Route } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import { Batcher } from "../../util/batcher.ts";
-import { untilAborted } from "../../util/until-aborted.ts";
+import { isOver, onceOver } from "../../util/ending.ts";
 import type { Publication } from "../broker.ts";
 import { UnroutableError } from "../errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
@@ -20,12 +20,20 @@ export class Publisher {
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
-  async publish(publications: readonly Publication[], options: Abortable): Promise<Holders> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const outcome = await untilAborted(this.#calls.add({ publications, signal }), signal);
-    if (outcome instanceof UnroutableError) throw outcome;
-    return outcome;
+  publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
+    return new Promise((resolve, reject) => {
+      const forget = onceOver(until, reject);
+      const answer = (outcome: UnroutableError | Holders): void => {
+        forget();
+        if (outcome instanceof UnroutableError) reject(outcome);
+        else resolve(outcome);
+      };
+      const fail = (error: unknown): void => {
+        forget();
+        reject(error);
+      };
+      this.#calls.submit({ publications, until }, answer, fail);
+    });
   }
 
   /** Resolves once nothing is under way. */
@@ -34,8 +42,9 @@ export class Publisher {
   }
 }
 
-interface Call extends Abortable {
+interface Call {
   readonly publications: readonly Publication[];
+  readonly until: Abortable;
 }
 
 /** For each publication the correlation id of the message that holds its unique key; undefined where it was published. */
@@ -104,12 +113,13 @@ interface RoutedCall {
 
 /** All of a call or nothing of it; an aborted call has been answered already. */
 function routeCall(call: Call, table: RoutingTable): RoutedCall {
-  if (call.signal?.aborted === true) return { items: [] };
+  const isGivenUp = (): boolean => isOver(call.until);
+  if (isGivenUp()) return { items: [] };
   const items: PushItem[] = [];
   for (const { message, route, delayMs = 0, unique } of call.publications) {
     const queues = queuesOf(route, table);
     if (queues.length === 0) return { items: [], unroutable: new UnroutableError(route.exchange, route.routingKey) };
-    items.push({ queues, message, delayMs: Math.min(delayMs, table.maxDelayMs), unique, signal: call.signal });
+    items.push({ queues, message, delayMs: Math.min(delayMs, table.maxDelayMs), unique, isGivenUp });
   }
   return { items };
 }

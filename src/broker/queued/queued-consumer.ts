@@ -6,6 +6,7 @@ import type { Batcher } from "../../util/batcher.ts";
 import type { Clock } from "../../util/clock.ts";
 import { deferred } from "../../util/deferred.ts";
 import type { Deferred } from "../../util/deferred.ts";
+import { endOfTurn } from "../../util/end-of-turn.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
@@ -55,7 +56,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #givingUp = new AbortController();
   /** Aborts the take that waits now. */
   #interruption = new AbortController();
-  /** Resolves when something was settled, and when there may be credit again. */
+  /** Resolves when something is settled, and when there may be credit again. */
   #wakeup: Deferred<void> | undefined;
   #handedBack: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
@@ -127,8 +128,12 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
         resolve();
       };
       this.#settling.add(fail);
-      if (delivery.isLost) end(false);
-      else settler.add(settlement).then(end, fail);
+      if (delivery.isLost) {
+        end(false);
+      } else {
+        settler.submit(settlement, end, fail);
+        this.#wakeup?.resolve();
+      }
     });
   }
 
@@ -161,16 +166,18 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     }
   }
 
-  /** Resolves once there is something to take and room for it, or nothing more to do. */
+  /** Resolves once there is something to take and room for it, or nothing more to do. What is settled in one turn makes room for one take. */
   async #credit(): Promise<void> {
     while (!this.#stopping.signal.aborted && (this.#free <= 0 || this.#queues.size === 0)) {
       this.#wakeup = deferred();
       await this.#wakeup.promise;
+      await endOfTurn();
     }
   }
 
+  /** What is being settled makes room already: the store then sees both in one go. */
   get #free(): number {
-    return this.#prefetch - this.#unsettled.size;
+    return this.#prefetch - (this.#unsettled.size - this.#settling.size);
   }
 
   async #take(): Promise<void> {

@@ -40,6 +40,7 @@ export class Child {
   /** Aborts once the child is gone. */
   readonly #end = new AbortController();
   #run: Run | undefined;
+  #jobs = 0;
   #isKilled = false;
   #isStuckInCommit = false;
   #uncaught: string | undefined;
@@ -74,11 +75,16 @@ export class Child {
 
   /** Whether a job could not be heard any more. */
   get isEnding(): boolean {
-    return this.isGone || this.#host.isEnding;
+    return this.isGone || this.#host.isEnding || this.#uncaught !== undefined;
   }
 
   get isBusy(): boolean {
     return this.#run !== undefined;
+  }
+
+  /** Whether the last job that it was given was begun. One that was not has nothing to do with the child's death. */
+  get hasBegun(): boolean {
+    return this.#host.jobsBegun.count() >= this.#jobs;
   }
 
   /** When last weighed; 0 before. */
@@ -94,6 +100,7 @@ export class Child {
     if (options.ending.isOver) return { kind: "aborted" };
     const run = new Run(options.onProgress);
     this.#run = run;
+    this.#jobs += 1;
     const stopWatching = watchRun(options, this.#options.clock, {
       softLimit: (limitMs) => this.#host.post({ kind: "soft-limit", limitMs }),
       hardLimit: (limitMs) => {

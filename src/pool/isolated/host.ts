@@ -1,10 +1,13 @@
 import type { DeadLetterReason } from "../../broker/broker.ts";
+import type { JobsBegun } from "./jobs-begun.ts";
 import type { Command, News } from "./protocol.ts";
 
 /** THE INNER SEAM of isolated pools: one thread or one process that runs the child's program. */
 export interface Host {
   /** Whether it can hear nothing any more, though `onGone` may not have told yet. */
   readonly isEnding: boolean;
+  /** How many jobs it has begun; also once it is gone. */
+  readonly jobsBegun: JobsBegun;
   /** Says something to the child. What it can no longer hear is dropped. */
   post(command: Command): void;
   /** Ends it, whatever it does; `onGone` tells when. */

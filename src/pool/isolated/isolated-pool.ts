@@ -1,6 +1,6 @@
 import { exponentialBackoff } from "../../util/backoff.ts";
 import { toError } from "../../util/errors.ts";
-import type { Ending } from "../ending.ts";
+import type { Ending } from "../../util/ending.ts";
 import { NOT_STARTED, type Pool, type PoolJob, type PoolOutcome, type RunOptions } from "../pool.ts";
 import { Slots } from "../slots.ts";
 import { Wear } from "../wear.ts";
@@ -9,6 +9,12 @@ import { Child, type ChildOptions } from "./child.ts";
 /** Wait after a child that could not be started, in milliseconds. */
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 10_000;
+
+/**
+ * So many children may die before they have begun a job, as one does whose last task left something deadly behind. Then it must be the job that
+ * kills them, such as one that is too large to be heard.
+ */
+const MOST_EARLY_DEATHS = 2;
 
 export interface IsolatedPoolOptions extends ChildOptions {
   readonly size: number;
@@ -81,7 +87,7 @@ export class IsolatedPool implements Pool {
     }
   }
 
-  async #runInChild(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+  async #runInChild(job: PoolJob, options: RunOptions, earlyDeaths = 0): Promise<PoolOutcome> {
     const { ending } = options;
     if (ending.isOver) return ABORTED;
     let child = this.#popIdle();
@@ -97,7 +103,11 @@ export class IsolatedPool implements Pool {
     const isWornOut = this.#children.get(child)?.isOutAfterTask(() => child.memoryBytes) ?? true;
     if (isWornOut) this.#retire(child);
     else this.#keep(child);
-    return outcome;
+    if (outcome.kind !== "lost" || child.hasBegun || earlyDeaths === MOST_EARLY_DEATHS) return outcome;
+    this.#options.log.warn("a pool's child died before it began a task, which is given to another", {
+      detail: outcome.reason.detail,
+    });
+    return this.#runInChild(job, options, earlyDeaths + 1);
   }
 
   /** None that has just died: it would be blamed on the job. */

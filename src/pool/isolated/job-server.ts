@@ -13,6 +13,8 @@ const WEIGHED_EVERY_MS = 1_000;
 
 export interface JobServerOptions extends DecodeTaskOptions {
   readonly runTask: RunTask;
+  /** Called as soon as a job is heard of: what this child dies of after that may be the job. */
+  readonly noteJob: () => void;
   /** Says something to the pool. */
   readonly post: (news: News) => void;
   /** Made the signal's reason at the soft limit. */
@@ -52,7 +54,8 @@ export class JobServer {
   }
 
   async #serve(command: Extract<Command, { kind: "run" }>): Promise<void> {
-    const { post } = this.#options;
+    const { noteJob, post } = this.#options;
+    noteJob();
     const run = new Run((news) => {
       if (this.#run === run) post(news); // what a task left running has no run any more
     });

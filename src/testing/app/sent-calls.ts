@@ -39,8 +39,8 @@ export class SentCalls {
 
   /** Notes what a store was given; `holders` are those that hold an item's unique key, for items that were not taken. */
   note(items: readonly PushItem[], holders: readonly (string | undefined)[], at: number): void {
-    for (const [index, { message, queues, signal }] of items.entries()) {
-      if (holders[index] !== undefined || signal?.aborted === true) continue;
+    for (const [index, { message, queues, isGivenUp }] of items.entries()) {
+      if (holders[index] !== undefined || isGivenUp?.() === true) continue;
       for (const queue of queues) this.#sent.push({ message, queue, at });
     }
   }

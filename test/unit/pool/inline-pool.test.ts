@@ -1,4 +1,4 @@
-import { Ending } from "../../../src/pool/ending.ts";
+import { Ending } from "../../../src/util/ending.ts";
 import { describe, expect, it } from "vitest";
 import { NO_FOLLOW_UPS } from "../../../src/message/task-request.ts";
 import { EncodedJson } from "../../../src/message/json.ts";
@@ -7,6 +7,7 @@ import { InlinePool } from "../../../src/pool/inline-pool.ts";
 import type { PoolJob, PoolOutcome, RunOptions } from "../../../src/pool/pool.ts";
 import type { RunHooks, RunTask } from "../../../src/pool/run-hooks.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import { systemClock } from "../../../src/util/clock.ts";
 import { deferred } from "../../../src/util/deferred.ts";
 import { taskRequest } from "../../support/task-request.ts";
 
@@ -91,6 +92,25 @@ describe("the inline pool", () => {
     over.end();
     expect(await pool.run(JOB, unlimited({ ending: over }))).toEqual({ kind: "aborted" });
     expect(started).toBe(0);
+  });
+
+  it("cannot look at a hard limit while a body holds up the event loop: one that then returns has returned", async () => {
+    const clock = systemClock;
+    const holdUp = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    const softLimitError = (): Error => new Error("soft");
+    const poolOf = (runTask: RunTask): InlinePool => new InlinePool({ size: 1, runTask, clock, softLimitError });
+    const returning = poolOf(() =>
+      Promise.resolve()
+        .then(holdUp)
+        .then(() => DONE),
+    );
+    expect(await returning.run(JOB, unlimited({ hardMs: 5 }))).toBe(DONE);
+    const waiting = poolOf(() =>
+      Promise.resolve()
+        .then(holdUp)
+        .then(() => new Promise<never>(() => undefined)),
+    );
+    expect(await waiting.run(JOB, unlimited({ hardMs: 5 }))).toEqual({ kind: "timed-out", limitMs: 5 });
   });
 
   it("gives a commit ten seconds once its run is to be over, and then loses it", async () => {

@@ -1,4 +1,4 @@
-import { Ending } from "../../../src/pool/ending.ts";
+import { Ending } from "../../../src/util/ending.ts";
 import { describe, expect, it } from "vitest";
 import { encodeTask } from "../../../src/message/protocol-v2.ts";
 import { PoolStartError } from "../../../src/pool/errors.ts";
@@ -35,6 +35,47 @@ describe("a pool of isolated places", () => {
     const { pool, clock } = poolOn({ startHost });
     await pool.start();
     if (hosts[0] !== undefined) hosts[0].isEnding = true;
+    const running = pool.run(JOB, unlimited());
+    await clock.advance(0);
+    hosts[1]?.returns("1");
+    expect(await running).toMatchObject({ kind: "returned" });
+    expect(hosts[0]?.told).not.toContain("run");
+  });
+
+  it("gives a job to another child when one dies before it begins it, and blames the job only in the end", async () => {
+    const { hosts, startHost } = fakeHosts();
+    const { pool, clock, lines } = poolOn({ startHost });
+    const running = pool.run(JOB, unlimited());
+    for (const index of [0, 1, 2]) {
+      await clock.advance(0);
+      const host = hosts[index];
+      expect(host?.told).toEqual(["run"]);
+      if (host !== undefined) host.isPrompt = false;
+      host?.goes("it went early");
+    }
+    expect(await running).toMatchObject({ kind: "lost", reason: { code: "exited", detail: "it went early" } });
+    expect(hosts).toHaveLength(3);
+    expect(lines.map(({ message }) => message)).toEqual([
+      "a pool's child died before it began a task, which is given to another",
+      "a pool's child died before it began a task, which is given to another",
+    ]);
+  });
+
+  it("blames a job at once for the death of a child that had begun it", async () => {
+    const { hosts, startHost } = fakeHosts();
+    const { pool, clock } = poolOn({ startHost });
+    const running = pool.run(JOB, unlimited());
+    await clock.advance(0);
+    hosts[0]?.goes();
+    expect(await running).toMatchObject({ kind: "lost", reason: { code: "exited" } });
+    expect(hosts).toHaveLength(1);
+  });
+
+  it("gives no job to a child that has told of an uncaught exception", async () => {
+    const { hosts, startHost } = fakeHosts();
+    const { pool, clock } = poolOn({ startHost });
+    await pool.start();
+    hosts[0]?.says({ kind: "uncaught", error: "left behind" });
     const running = pool.run(JOB, unlimited());
     await clock.advance(0);
     hosts[1]?.returns("1");
@@ -108,6 +149,19 @@ describe("a pool of isolated places", () => {
     expect(hosts[0]?.commands.at(-1)).toEqual({ kind: "may-commit", isAllowed: false });
     hosts[0]?.returns("2");
     expect(await givenUp).toEqual({ kind: "aborted" });
+  });
+
+  it("gives a commit ten seconds once its run is to be over, and then kills its place and loses it", async () => {
+    const { hosts, startHost } = fakeHosts();
+    const { pool, clock } = poolOn({ startHost });
+    const running = pool.run(JOB, unlimited({ hardMs: 10 }));
+    await clock.advance(0);
+    hosts[0]?.says({ kind: "asks-to-commit" });
+    await clock.advance(10_009);
+    expect(hosts[0]?.isKilled).toBe(false);
+    await clock.advance(1);
+    expect(hosts[0]?.isKilled).toBe(true);
+    expect(await running).toMatchObject({ kind: "lost", reason: { code: "stuck-commit" } });
   });
 
   it("leaves a place that cannot be killed to itself, and says so", async () => {

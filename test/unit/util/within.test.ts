@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { deferred } from "../../../src/util/deferred.ts";
+import type { Ending } from "../../../src/util/ending.ts";
 import { within } from "../../../src/util/within.ts";
 
 const error = (): Error => new Error("too late");
@@ -13,32 +14,32 @@ describe("within", () => {
     expect(clock.sleeping).toBe(0);
   });
 
-  it("rejects at the end of the time, and tells the work so by its signal", async () => {
+  it("rejects at the end of the time, and tells the work so", async () => {
     const clock = new FakeClock();
-    let told: AbortSignal | undefined;
-    const working = within({ clock, ms: 10, error }, (signal) => {
-      told = signal;
+    let told: Ending | undefined;
+    const working = within({ clock, ms: 10, error }, (until) => {
+      told = until;
       return deferred().promise;
     });
     const outcome = working.catch((reason: unknown) => reason);
     await clock.advance(9);
-    expect(told?.aborted).toBe(false);
+    expect(told?.isOver).toBe(false);
     await clock.advance(1);
-    expect(told?.aborted).toBe(true);
-    expect(await outcome).toBe(told?.reason);
+    expect(told?.isOver).toBe(true);
+    expect(await outcome).toBe(told?.signal.reason);
   });
 
   it("rejects with the reason of the caller's signal, and tells the work so", async () => {
     const clock = new FakeClock();
     const off = new AbortController();
-    let told: AbortSignal | undefined;
-    const working = within({ clock, ms: 10, error, signal: off.signal }, (signal) => {
-      told = signal;
+    let told: Ending | undefined;
+    const working = within({ clock, ms: 10, error, signal: off.signal }, (until) => {
+      told = until;
       return deferred().promise;
     });
     off.abort(new Error("request closed"));
     await expect(working).rejects.toThrow("request closed");
-    expect(told?.aborted).toBe(true);
+    expect(told?.isOver).toBe(true);
     expect(clock.sleeping).toBe(0);
   });
 
@@ -53,11 +54,11 @@ describe("within", () => {
   it("aborts nothing once the work has ended", async () => {
     const clock = new FakeClock();
     const off = new AbortController();
-    let told: AbortSignal | undefined;
-    await within({ clock, ms: 10, error, signal: off.signal }, async (signal) => void (told = signal));
+    let told: Ending | undefined;
+    await within({ clock, ms: 10, error, signal: off.signal }, async (until) => void (told = until));
     off.abort();
     await clock.advance(100);
-    expect(told?.aborted).toBe(false);
+    expect(told?.isOver).toBe(false);
   });
 
   it("is a rejection when the work throws before it returns a promise", async () => {

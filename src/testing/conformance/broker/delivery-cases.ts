@@ -99,6 +99,28 @@ export const deliveryCases: readonly Case<BrokerStage>[] = [
     },
   },
   {
+    name: "fences grow over all messages and queues, sent and handed out in whatever order",
+    run: async (stage) => {
+      const [urgent, calm] = [await stage.queue(), await stage.queue()];
+      await stage.send(calm, "a", "b");
+      await stage.send(urgent, "c");
+      const fences: number[] = [];
+      for (const queue of [urgent, calm, calm]) {
+        const delivery = await stage.read(queue, { prefetch: 1 }).next();
+        fences.push(delivery.fence);
+        await delivery.ack();
+      }
+      assert.deepEqual(
+        fences,
+        [...new Set(fences)].sort((a, b) => a - b),
+      );
+      assert.ok(
+        fences.every((fence) => Number.isSafeInteger(fence)),
+        "whole numbers",
+      );
+    },
+  },
+  {
     name: "deliveries are counted over any number of requeues",
     run: async (stage) => {
       const queue = await stage.queue();

@@ -1,8 +1,8 @@
-import { Ending } from "../../../pool/ending.ts";
+import { Ending } from "../../../util/ending.ts";
 import assert from "node:assert/strict";
 import type { Pool, PoolOutcome } from "../../../pool/pool.ts";
 import type { Case } from "../cases.ts";
-import { start, type Call, type PoolStage } from "./stage.ts";
+import { start, type PoolStage } from "./stage.ts";
 
 /** What a task can do to the place where it runs. */
 export const crashCases: readonly Case<PoolStage>[] = [
@@ -22,7 +22,7 @@ export const crashCases: readonly Case<PoolStage>[] = [
   {
     name: "an uncaught exception loses the task, and says what it was",
     async run(stage) {
-      const { reason } = await crash(stage, { task: "throwUncaught", args: ["nobody catches me"] });
+      const { reason } = await crash(stage, "throwUncaught", "nobody catches me");
       assert.equal(reason.code, "uncaught-exception");
       assert.match(reason.detail, /nobody catches me/);
     },
@@ -30,7 +30,7 @@ export const crashCases: readonly Case<PoolStage>[] = [
   {
     name: "process.exit loses the task, and the exit code is known",
     async run(stage) {
-      const { reason, cause } = await crash(stage, { task: "exit", args: [3] });
+      const { reason, cause } = await crash(stage, "exit", 3);
       assert.equal(reason.code, "exited");
       assert.match(reason.detail, /exit code 3/);
       assert.match(cause.message, /exit code 3/);
@@ -39,7 +39,7 @@ export const crashCases: readonly Case<PoolStage>[] = [
   {
     name: "process.abort loses the task, and the signal is known",
     async run(stage) {
-      const { reason } = await crash(stage, { task: "abort" });
+      const { reason } = await crash(stage, "abort");
       assert.equal(reason.code, "exited");
       assert.match(reason.detail, /SIGABRT/);
     },
@@ -47,16 +47,25 @@ export const crashCases: readonly Case<PoolStage>[] = [
   {
     name: "SIGKILL loses the task, and the signal is known",
     async run(stage) {
-      const { reason } = await crash(stage, { task: "kill", args: ["SIGKILL"] });
+      const { reason } = await crash(stage, "kill", "SIGKILL");
       assert.match(reason.detail, /SIGKILL/);
     },
   },
   {
     name: "out of memory loses the task, and says so",
     async run(stage) {
-      const { reason } = await crash(stage, { task: "fillMemory" });
+      const { reason } = await crash(stage, "fillMemory");
       assert.equal(reason.code, "out-of-memory");
       assert.match(reason.detail, /out of memory/);
+    },
+  },
+  {
+    name: "a job whose place dies before it begins is not blamed, and runs in another place",
+    async run(stage) {
+      const pool = await stage.open({ size: 1 });
+      await stage.warm(pool);
+      assert.equal(await stage.valueOf(pool, { task: "dieAfter" }), "answered");
+      assert.equal(await stage.valueOf(pool, { task: "ping" }), "pong");
     },
   },
   {
@@ -64,18 +73,24 @@ export const crashCases: readonly Case<PoolStage>[] = [
     async run(stage) {
       const pool = await stage.open({ size: 1 });
       for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) {
-        assert.equal(await stage.valueOf(pool, { task: "kill", args: [signal] }), "alive");
+        assert.equal(await stage.valueOf(pool, { task: "kill", args: [stage.file(), signal] }), "alive");
       }
     },
   },
 ];
 
-/** Runs a call that ends its place, beside another one that must not notice, and then one that needs a new place. */
-async function crash(stage: PoolStage, call: Call): Promise<Extract<PoolOutcome, { kind: "lost" }>> {
+/** Runs once a task that ends its place, beside another one that must not notice, and then one that needs a new place. */
+async function crash(
+  stage: PoolStage,
+  task: string,
+  ...args: readonly unknown[]
+): Promise<Extract<PoolOutcome, { kind: "lost" }>> {
   const pool = await stage.open();
   const beside = await runBeside(stage, pool);
-  const outcome = await stage.run(pool, call);
+  const runs = stage.file();
+  const outcome = await stage.run(pool, { task, args: [runs, ...args] });
   assert.ok(outcome.kind === "lost", JSON.stringify(outcome));
+  assert.equal(stage.textOf(runs), ".");
   assert.ok(outcome.cause instanceof Error);
   await beside();
   const values = await Promise.all([1, 2, 3].map(() => stage.valueOf(pool, { task: "ping" })));

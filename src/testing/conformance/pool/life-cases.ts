@@ -1,4 +1,4 @@
-import { Ending } from "../../../pool/ending.ts";
+import { Ending } from "../../../util/ending.ts";
 import assert from "node:assert/strict";
 import { PoolStartError } from "../../../pool/errors.ts";
 import type { Pool } from "../../../pool/pool.ts";

@@ -1,4 +1,4 @@
-import { Ending } from "../../../pool/ending.ts";
+import { Ending } from "../../../util/ending.ts";
 import assert from "node:assert/strict";
 import type { Case } from "../cases.ts";
 import { listener, type PoolStage } from "./stage.ts";

@@ -7,7 +7,7 @@ import { decodeTask } from "../../../message/decode-task.ts";
 import { decodeJson, type EncodedJson } from "../../../message/json.ts";
 import { encodeTask } from "../../../message/protocol-v2.ts";
 import { NO_FOLLOW_UPS, type TaskRequest } from "../../../message/task-request.ts";
-import { Ending } from "../../../pool/ending.ts";
+import { Ending } from "../../../util/ending.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "../../../pool/pool.ts";
 import type { Clock } from "../../../util/clock.ts";
 import type { LogFields, Logger } from "../../../util/logger.ts";

@@ -5,10 +5,18 @@ import { Celeriac } from "../../../app/celeriac.ts";
 import { Ignore, Reject, type RetryOptions } from "../../../app/steering.ts";
 import type { TaskContext } from "../../../app/task-context.ts";
 import { systemClock } from "../../../util/clock.ts";
+import { endOfTurn } from "../../../util/end-of-turn.ts";
 
 /** Where this module runs: another one in each child. */
 const PLACE = randomUUID();
 const BEAT_MS = 10;
+/** How long a commit takes, in milliseconds, where the name of the journal's file ends so. */
+const COMMIT_MS = new Map([
+  ["-slow", 800],
+  ["-stuck", 86_400_000],
+]);
+/** How long a place that dies hears nothing before, in milliseconds. */
+const LAST_BREATH_MS = 200;
 
 /** The app whose tasks `exercisePool` runs. Children of a pool import this module anew. */
 export const app: Celeriac = new Celeriac({ broker: "memory:" }, { env: {} });
@@ -18,7 +26,7 @@ app.resource("journal", {
   acquire: ({ headers }) => new Journal(headers["journal"]),
   commit: async (journal) => {
     journal.note("commit begins");
-    await systemClock.sleep(journal.isSlow ? 800 : 0);
+    await systemClock.sleep(journal.commitMs);
     journal.note("committed");
   },
   rollback: (journal) => journal.note("rolled back"),
@@ -26,11 +34,12 @@ app.resource("journal", {
 
 class Journal {
   readonly #path: unknown;
-  readonly isSlow: boolean;
+  readonly commitMs: number;
 
   constructor(path: unknown) {
     this.#path = path;
-    this.isSlow = String(path).endsWith("slow");
+    const [ending = ""] = /-(slow|stuck)$/.exec(String(path)) ?? [];
+    this.commitMs = COMMIT_MS.get(ending) ?? 0;
   }
 
   note(what: string): void {
@@ -110,20 +119,37 @@ app.task("leaveAlone", async (message: string) => {
   await systemClock.sleep(20);
   return "done";
 });
-app.task("exit", (code: number) => process.exit(code));
-app.task("abort", () => process.abort());
-app.task("kill", async (signal: NodeJS.Signals) => {
+/** Answers, and then dies of what it left behind, before it can hear of another job. */
+app.task("dieAfter", () => {
+  void endOfTurn().then(() => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_BREATH_MS);
+    process.exit(1);
+  });
+  return "answered";
+});
+
+/** A task that is likely to end its place. The file gets a dot for each run. */
+function deadlyTask(name: string, body: (...args: never[]) => unknown): void {
+  app.task(name, (runs: string, ...args: never[]) => {
+    appendFileSync(runs, ".");
+    return body(...args);
+  });
+}
+
+deadlyTask("exit", (code: number) => process.exit(code));
+deadlyTask("abort", () => process.abort());
+deadlyTask("kill", async (signal: NodeJS.Signals) => {
   process.kill(process.pid, signal);
   await systemClock.sleep(300);
   return "alive";
 });
-app.task("throwUncaught", (message: string) => {
+deadlyTask("throwUncaught", (message: string) => {
   process.nextTick(() => {
     throw new Error(message);
   });
   return new Promise<never>(() => undefined);
 });
-app.task("fillMemory", async () => {
+deadlyTask("fillMemory", async () => {
   const filling: unknown[] = [];
   for (;;) {
     filling.push(new Array<number>(1_000_000).fill(0.5));

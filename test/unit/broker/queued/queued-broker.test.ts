@@ -41,11 +41,13 @@ describe("QueuedBroker", () => {
     expect((await broker.inspect("q"))?.ready).toBe(1);
   });
 
-  it("hands the caller's signal to the store, which may have to wait before it writes", async () => {
+  it("lets the store, which may have to wait before it writes, see what was given up meanwhile", async () => {
     const { broker, callsOf } = await setUp();
-    const { signal } = new AbortController();
+    const off = new AbortController();
+    const { signal } = off;
     await Promise.all([broker.publish([toQueue("q", "a")], { signal }), broker.publish([toQueue("q", "b")])]);
-    expect((callsOf("push")[0]?.[0] as readonly PushItem[]).map((item) => item.signal)).toEqual([signal, undefined]);
+    off.abort();
+    expect((callsOf("push")[0]?.[0] as readonly PushItem[]).map((item) => item.isGivenUp?.())).toEqual([true, false]);
   });
 
   it("publishes the others when the store refuses one call of a turn, and asks no more of one that is away", async () => {

@@ -1,0 +1,8 @@
+/** What `next` makes of a value: at once, without a promise, where the value is here already. A `next` that throws rejects, or throws. */
+export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R): R | Promise<R> {
+  return isThenable(value) ? Promise.resolve(value).then(next) : next(value);
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
