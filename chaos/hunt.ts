@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -39,7 +39,7 @@ export interface HuntOptions {
 }
 
 export interface HuntReport extends Verdict {
-  /** The database, the journal and everybody's log; kept when a promise was broken. */
+  /** The database, the journal, the shots and everybody's log; kept when a promise was broken. */
   readonly directory: string;
 }
 
@@ -67,6 +67,7 @@ async function huntIn(directory: string, options: HuntOptions): Promise<Verdict>
   await using producers = new Pack({ name: "producer", args: producerArgs, env, logs }, options.producers);
   const { shotsPerSecond: perSecond, seconds, longFreezes } = options;
   const shots = await shoot(new Random(seed), { workers, producers, perSecond, seconds, longFreezes });
+  await writeFile(join(directory, "shots.json"), JSON.stringify(shots));
 
   await producers.stop();
   await using app = new Celeriac({ broker: url, resultBackend: url }, { env: {} });

@@ -92,7 +92,7 @@ export interface UniqueKey {
 }
 
 export interface ConsumeOptions {
-  /** Most unsettled deliveries at once; at least 1. */
+  /** Most deliveries at once that nobody has settled yet, at least 1; as many more may be on their way to being settled. */
   readonly prefetch: number;
 }
 
@@ -143,7 +143,7 @@ export interface Delivery {
   readonly isLost: boolean;
   /** Aborts when the lease is lost. */
   readonly lost: AbortSignal;
-  /** Calls `listener` when the lease is lost, at once when it is; the last listener alone. What `lost` tells, at no cost for those that are not lost. */
+  /** Calls `listener`, which must not throw, when the lease is lost, at once when it is; the last listener alone. What `lost` tells, at no cost for those that are not lost. */
   onLost(listener: () => void): void;
   /** Whether the lease is held beyond doubt; where it is not, `confirm` finds out. */
   readonly isHeld: boolean;

@@ -3,12 +3,21 @@ import type { Broker } from "../broker/broker.ts";
 import type { Signature } from "../canvas/signature.ts";
 import { ResultTimeoutError } from "../result/errors.ts";
 import { DeadCallError, UnconsumedCallError } from "./errors.ts";
+import { within } from "../util/within.ts";
 import { findLetter } from "./find-letter.ts";
+
+/** How long the reason is looked for, in milliseconds: there may be very many dead letters. */
+const LOOK_MS = 3_000;
 
 /** Throws the error, with the reason where one can be told of a call that did not end in time: it is a dead letter, or nobody consumes. */
 export async function explainTimeout(error: unknown, app: Celeriac, call: Signature): Promise<never> {
   if (!(error instanceof ResultTimeoutError)) throw error;
-  const reasoned = await withReason(error, app, call).catch(() => undefined); // what cannot be told is no reason
+  const { clock } = app;
+  const late = (): Error => new Error("too many dead letters to look through");
+  // What cannot be told soon is no reason.
+  const reasoned = await within({ clock, ms: LOOK_MS, error: late }, () => withReason(error, app, call)).catch(
+    () => undefined,
+  );
   throw reasoned ?? error;
 }
 

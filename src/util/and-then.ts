@@ -4,5 +4,6 @@ export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R):
 }
 
 function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  const mayBe = (typeof value === "object" && value !== null) || typeof value === "function";
+  return mayBe && typeof (value as { readonly then?: unknown }).then === "function";
 }

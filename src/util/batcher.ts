@@ -27,7 +27,7 @@ export class Batcher<T, R> {
     return new Promise((resolve, reject) => this.submit(item, resolve, reject));
   }
 
-  /** As `add`, for whoever can do without a promise. */
+  /** As `add`, for whoever can do without a promise. Neither function may throw. */
   submit(item: T, resolve: (result: R) => void, reject: (error: unknown) => void): void {
     this.#enter({ items: [item], resolve: ([result]) => resolve(result as R), reject });
   }
@@ -69,16 +69,18 @@ export class Batcher<T, R> {
   }
 
   async #runBatch(calls: readonly Call<T, R>[]): Promise<void> {
+    const items = calls.flatMap((call) => call.items);
+    let results: readonly R[];
     try {
-      const items = calls.flatMap((call) => call.items);
-      const results = await this.#run(items);
+      results = await this.#run(items);
       if (results.length !== items.length) throw new Error(`A batch of ${items.length} got ${results.length} results.`);
-      let start = 0;
-      for (const call of calls) call.resolve(results.slice(start, (start += call.items.length)));
     } catch (error) {
       if (calls.length > 1 && this.#isolates(error)) for (const call of calls) await this.#runBatch([call]);
       else for (const call of calls) call.reject(error);
+      return;
     }
+    let start = 0;
+    for (const call of calls) call.resolve(results.slice(start, (start += call.items.length)));
   }
 }
 

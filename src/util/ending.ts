@@ -12,6 +12,11 @@ export class Ending implements Abortable {
     return this.#isOver;
   }
 
+  /** Whether somebody has its one listener. */
+  get isHeard(): boolean {
+    return this.#listener !== undefined;
+  }
+
   /** The same as a signal, made when somebody asks. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -44,7 +49,7 @@ export function isOver(until: Abortable): boolean {
 
 /** Calls `listener` with the reason when the end comes, at once when it has, unless the function that it returns is called before. */
 export function onceOver(until: Abortable, listener: (reason: unknown) => void): () => void {
-  if (until instanceof Ending) {
+  if (until instanceof Ending && !until.isHeard) {
     until.onEnd(listener);
     return () => until.onEnd(undefined);
   }

@@ -26,7 +26,11 @@ export class WorkerStoppedError extends CeleriacError {
  */
 export function persist<T>(step: () => Promise<T>, parts: PersistParts, delivery: Held): Promise<T> {
   if (delivery.isLost) return Promise.reject(delivery.lost.reason as Error);
-  return step().catch((error: unknown) => persistAfter(error, step, parts, delivery));
+  try {
+    return step().catch((error: unknown) => persistAfter(error, step, parts, delivery));
+  } catch (error) {
+    return persistAfter(error, step, parts, delivery);
+  }
 }
 
 async function persistAfter<T>(

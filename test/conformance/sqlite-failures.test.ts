@@ -182,6 +182,7 @@ describe("an SQLite file that is locked", () => {
     controller.abort(new Error("called off"));
     await expect(take).rejects.toThrow("called off");
     lock[Symbol.dispose]();
+    await store.settle([{ receipt: "0:0", outcome: "ack" }]); // in one transaction with what waited, or behind it
     expect(await store.count(QUEUE)).toMatchObject({ ready: 1, unacked: 0 });
   });
 

@@ -16,11 +16,11 @@ import type {
 import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import type { Binding, ExchangeType, Topology } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
-import { Batcher } from "../../util/batcher.ts";
 import { uptimeOf } from "../../util/clock.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
-import { isRefusal, type Database } from "./database.ts";
+import type { Database } from "./database.ts";
 import { listDeadLetters } from "./dead-letters.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { lease, nextDueAt } from "./lease.ts";
 import { LeapPause } from "./leap-pause.ts";
 import { push } from "./push.ts";
@@ -68,17 +68,15 @@ export class SqliteStore implements MessageStore {
   readonly renewer: RenewerSource;
   readonly #database: Database;
   readonly #leap: LeapPause;
-  readonly #relaxedWork: Batcher<(sql: Sql) => unknown, unknown>;
+  /** What a worker acknowledges and what it takes next is one transaction, as it asks for both in one turn. */
+  readonly #group: GroupCommit;
 
   constructor({ url, database }: SqliteStoreOptions) {
     this.url = url;
     this.renewer = renewerSource({ path: database.path, kind: "leases" });
     this.#database = database;
     this.#leap = new LeapPause(database.clock);
-    this.#relaxedWork = new Batcher(
-      (works) => database.transaction("relaxed", (sql) => works.map((work) => work(sql))),
-      { isolates: isRefusal },
-    );
+    this.#group = new GroupCommit(database);
   }
 
   open(options: Abortable = {}): Promise<void> {
@@ -126,7 +124,7 @@ export class SqliteStore implements MessageStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly string[]> {
-    const lost = await this.#relaxed((sql) => {
+    const lost = await this.#group.add((sql) => {
       const now = this.#now();
       return settlements.filter((settlement) => !settle(sql, settlement, now)).map(({ receipt }) => receipt);
     });
@@ -223,25 +221,20 @@ export class SqliteStore implements MessageStore {
     const isThere = await this.#database.read((sql) => nextDueAt(sql, queues) <= this.#now());
     if (!isThere) return [];
     await this.#leap.rest({ signal });
-    let isTooLateToAbort = false;
-    const leasing = this.#relaxed((sql) => {
+    let hasBegunToLease = false;
+    const leasing = this.#group.add((sql) => {
       if (signal?.aborted === true) return [];
-      isTooLateToAbort = true;
+      hasBegunToLease = true;
       const now = this.#now();
       return lease(sql, queues, max, now, now + leaseMs);
     });
     const leased = await untilAborted(leasing, signal).catch((error: unknown) => {
-      if (isTooLateToAbort) return leasing;
+      if (hasBegunToLease) return leasing;
       throw error;
     });
     // Other takers wait for the end of these leases now.
     await this.#tellTakers();
     return leased;
-  }
-
-  /** What a worker acknowledges and what it takes next is one transaction, where it asks for both in one turn. */
-  #relaxed<T>(work: (sql: Sql) => T): Promise<T> {
-    return this.#relaxedWork.add(work) as Promise<T>;
   }
 
   /** Hands the chosen dead letters to `work`, some in each transaction, and adds up what it returns. What dies meanwhile is not among them. */

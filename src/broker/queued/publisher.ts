@@ -23,6 +23,7 @@ export class Publisher {
   publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
     return new Promise((resolve, reject) => {
       const forget = onceOver(until, reject);
+      if (isOver(until)) return;
       const answer = (outcome: UnroutableError | Holders): void => {
         forget();
         if (outcome instanceof UnroutableError) reject(outcome);

@@ -39,13 +39,15 @@ export interface ConsumerContext {
   readonly onDisposed: (consumer: QueuedConsumer) => void;
 }
 
-/** Takes as many messages as its credit allows, prefetch less what is unsettled, and hands them out one by one. */
+/** Takes as many messages as its credit allows, prefetch less what nobody has settled yet, and hands them out one by one. */
 export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #context: ConsumerContext;
   readonly #queues: Set<string>;
   #prefetch: number;
   /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
   readonly #unsettled = new Set<QueuedDelivery>();
+  /** What has been settled since the last take was asked for. Where that fails, the messages are held still: taking goes on once they are not. */
+  readonly #justSettled = new Set<QueuedDelivery>();
   /** Of settlements under way: how to end them with an error. */
   readonly #settling = new Set<(error: unknown) => void>();
   readonly #buffer = new AsyncQueue<QueuedDelivery>();
@@ -132,6 +134,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
         end(false);
       } else {
         settler.submit(settlement, end, fail);
+        this.#justSettled.add(delivery);
         this.#wakeup?.resolve();
       }
     });
@@ -175,9 +178,10 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     }
   }
 
-  /** What is being settled makes room already: the store then sees both in one go. */
+  /** What is about to be settled makes room already, so that the store sees both in one go; but settlements may hang. */
   get #free(): number {
-    return this.#prefetch - (this.#unsettled.size - this.#settling.size);
+    const held = this.#unsettled.size;
+    return Math.min(this.#prefetch - (held - this.#justSettled.size), 2 * this.#prefetch - held);
   }
 
   async #take(): Promise<void> {
@@ -187,6 +191,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     const { connection, clock, leaseMs } = this.#context;
     const since = clock.now();
     const options = { max: this.#free, leaseMs, waitMs: TAKE_WAIT_MS, signal };
+    this.#justSettled.clear();
     const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
     this.#accept(
       leased.map((message) => new QueuedDelivery(message, this)),
@@ -217,6 +222,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     for (const delivery of deliveries) {
       this.#context.keeper.release(delivery.receipt);
       this.#unsettled.delete(delivery);
+      this.#justSettled.delete(delivery);
     }
     this.#wakeup?.resolve();
   }

@@ -70,11 +70,9 @@ export function noteInFile(): () => void {
 function openNameless(): number | undefined {
   try {
     const directory = mkdtempSync(join(tmpdir(), "celeriac-child-"));
-    try {
-      return openSync(join(directory, "jobs-begun"), "w+");
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
+    const file = openSync(join(directory, "jobs-begun"), "w+");
+    rmSync(directory, { recursive: true, force: true });
+    return file;
   } catch {
     return undefined;
   }

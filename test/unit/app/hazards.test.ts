@@ -25,7 +25,6 @@ describe("hazards", () => {
     const brokerTransportOptions = { visibilityTimeout: 3600 };
     expect(idsOf({ brokerTransportOptions, taskTimeLimit: 3900 })).toEqual(["limit-over-visibility"]);
     expect(idsOf({ brokerTransportOptions }, { timeLimitMs: 3_900_000 })).toEqual(["limit-over-visibility"]);
-    expect(idsOf({ taskTimeLimit: 3900 })).toEqual([]);
     expect(idsOf({ brokerTransportOptions, taskTimeLimit: 3600 }, { timeLimitMs: 1000 })).toEqual([]);
     expect(idsOf({ taskTimeLimit: 3900 })).toEqual([]);
   });

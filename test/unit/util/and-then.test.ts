@@ -16,6 +16,8 @@ describe("andThen", () => {
     expect(await andThen(Promise.resolve(1), (value) => value + 1)).toBe(2);
     const thenable: PromiseLike<number> = { then: (...args) => Promise.resolve(2).then(...args) };
     expect(await andThen(thenable, (value) => value + 1)).toBe(3);
+    const callable = Object.assign(() => 0, thenable);
+    expect(await andThen(callable as PromiseLike<number>, (value) => value + 1)).toBe(3);
     await expect(andThen(Promise.reject<number>(new Error("failed")), (value) => value)).rejects.toThrow("failed");
   });
 });

@@ -32,6 +32,20 @@ describe("an ending", () => {
 });
 
 describe("what may be given up", () => {
+  it("tells a second one who waits for it too", () => {
+    const ending = new Ending();
+    const told: unknown[] = [];
+    onceOver(ending, (reason) => told.push(["first", reason]));
+    const forget = onceOver(ending, (reason) => told.push(["second", reason]));
+    onceOver(ending, () => told.push("forgotten"))();
+    ending.end("over");
+    forget();
+    expect(told).toEqual([
+      ["first", "over"],
+      ["second", "over"],
+    ]);
+  });
+
   it("is over once its ending has come or its signal has aborted, and never where it has neither", () => {
     const ending = new Ending();
     expect([isOver(ending), isOver({ signal: AbortSignal.abort() }), isOver({})]).toEqual([false, true, false]);

@@ -29,6 +29,41 @@ describe("taking", () => {
     expect(takes().map((take) => take.max)).toEqual([3, 2]);
   });
 
+  it("takes for what is being settled already, but never more than twice its prefetch while settlements hang", async () => {
+    const gate = deferred<readonly string[]>();
+    const { publish, read, takes, clock } = await setUp({ settle: () => gate.promise });
+    await publish("1", "2", "3", "4", "5");
+    const reader = read(2);
+    const settling: Promise<void>[] = [];
+    for (let held = 0; held < 4; held += 2) {
+      for (const delivery of await reader.take(2)) settling.push(delivery.ack());
+    }
+    await clock.advance(20_000);
+    expect(takes().reduce((sum, { max }) => sum + max, 0)).toBe(4);
+    gate.resolve([]);
+    await Promise.all(settling);
+    expect(await reader.text()).toBe("5");
+  });
+
+  it("takes nothing more while settlements fail for which it has asked for others already", async () => {
+    let isFull = true;
+    const refused = new BrokerUnavailableError("store:", "full");
+    const { publish, read, takes, clock, callsOf } = await setUp({
+      settle: () => (isFull ? Promise.reject(refused) : Promise.resolve([])),
+    });
+    await publish("1", "2", "3", "4");
+    const reader = read(1);
+    const first = (await reader.next()).ack();
+    const second = (await reader.next()).ack();
+    await clock.advance(15_000);
+    expect(callsOf("settle").length).toBeGreaterThan(5);
+    expect(takes()).toHaveLength(2);
+    isFull = false;
+    await clock.advance(5_000);
+    await Promise.all([first, second]);
+    expect(await reader.text()).toBe("3");
+  });
+
   it("asks with the lease of the broker, and again when a wait was in vain", async () => {
     const { read, takes, clock } = await setUp();
     read(1);
