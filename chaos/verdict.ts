@@ -12,6 +12,8 @@ const LONGEST_TAKEOVER_MS = 30_000;
 const SETTLING_MS = 3_000;
 /** How long before its body's beginning a run may have been hit by a QUIT, in milliseconds: a worker that is busy hears it late, and gives up what it runs by then. */
 const HEARING_MS = 1_000;
+/** How long a process of a pool may go on, and begin what it has been given, once its worker was killed, in milliseconds. */
+const ORPHAN_MS = 1_000;
 /** A worker that is frozen for so long may lose its leases: it renews those of 20 s every 7 s. */
 const LOSING_FREEZE_MS = 13_000;
 /** How long the consequences of such a freeze last, in milliseconds. */
@@ -116,7 +118,7 @@ function runsOf(journal: readonly Entry[], shots: readonly Shot[]): readonly Jud
     const name = nameOf(entry);
     const endedAt = ends.get(name);
     const settledBy = (endedAt ?? Infinity) + SETTLING_MS;
-    const isFatal = [...(fatal.get(entry.pid) ?? []), ...(fatal.get(entry.parent) ?? [])].some(
+    const isFatal = [...(fatal.get(entry.pid) ?? []), ...(fatal.get(entry.parent) ?? []).map(heardByOrphan)].some(
       ({ at, heardBy = at }) => heardBy >= entry.at && at <= settledBy,
     );
     const isFrozen = freezes.some(
@@ -231,6 +233,11 @@ interface Hit {
   readonly at: number;
   /** When it has had its effect at the latest. @default at once */
   readonly heardBy?: number;
+}
+
+/** What hit a worker, as a process of its pool hears of it. */
+function heardByOrphan({ at }: Hit): Hit {
+  return { at, heardBy: at + ORPHAN_MS };
 }
 
 function countBy(names: readonly string[]): Readonly<Record<string, number>> {

@@ -24,6 +24,14 @@ describe("the kill hunt finds nothing to blame", () => {
     expect(judge(evidenceOf(journal, { shots })).broken).toEqual([]);
   });
 
+  it("in a second run of what a process of a pool began a moment after its worker was killed", () => {
+    const child = { pid: 101, parent: WORKER };
+    const first = [{ ...begun("a", 20), ...child } as Entry, { ...ended("a", 30), ...child } as Entry];
+    const journal = [...sent("a"), ...first, begun("a", 20_010, HEIR, 2), ended("a", 20_020, HEIR)];
+    expect(judge(evidenceOf(journal, { shots: [killed(9)] })).broken).toEqual([]);
+    expect(judge(evidenceOf(journal, { shots: [killed(-1_000)] })).broken).toHaveLength(1);
+  });
+
   it("in a call that was cut off with its producer, whether it came through or not", () => {
     const journal = [sending("a"), sending("b"), begun("b", 10), ended("b", 20)];
     expect(judge(evidenceOf(journal, { states: new Map([["b", "SUCCESS"]]) })).broken).toEqual([]);
