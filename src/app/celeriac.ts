@@ -131,7 +131,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
       ? await eager.runAll(requests)
       : await timedKeys.publish(requests, (free) => producer.publish(free, options));
     const results = requests.map(({ request: { id, parentId } }, index) => {
-      if (ids[index] === id) currentRun()?.children.push({ id, parentId });
+      if (ids[index] === id) currentRun()?.children.push({ id });
       return this.result(ids[index] ?? id, parentId);
     });
     return results as unknown as {

@@ -67,7 +67,7 @@ export class EagerRuns implements ResultSource {
   async #followUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly SentChild[]> {
     const routed = await this.#routedFollowUps(request, outcome);
     for (const followUp of routed) await this.run(followUp.request);
-    return routed.map(({ request: { id, parentId } }) => ({ id, parentId }));
+    return routed.map(({ request: { id } }) => ({ id }));
   }
 
   async #routedFollowUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly RoutedRequest[]> {

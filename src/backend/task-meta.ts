@@ -34,9 +34,12 @@ export interface ExtendedMeta {
   readonly queue: string;
 }
 
-/** A task as its parent's `children` show it. Source: `celery/result.py:AsyncResult.as_tuple`. */
-export function resultTuple({ id, parentId }: { readonly id: string; readonly parentId: string | null }): unknown {
-  return [[id, parentId], null];
+/**
+ * A task as its parent's `children` show it: `[[id, parent], null]`, where a parent would be such a tuple again, and stands only in results of
+ * chains. Source: `celery/result.py:AsyncResult.as_tuple`.
+ */
+export function resultTuple({ id }: { readonly id: string }): unknown {
+  return [[id, null], null];
 }
 
 const READY_STATES: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);

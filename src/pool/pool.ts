@@ -69,7 +69,6 @@ export type PoolOutcome =
 /** A task that was sent by a task: what `children` of its result shows. */
 export interface SentChild {
   readonly id: string;
-  readonly parentId: string | null;
 }
 
 /** What a retry may change in the next call. */

@@ -77,7 +77,7 @@ export class Settlement {
   async #sendFollowUps(value: EncodedJson): Promise<readonly SentChild[]> {
     const followUps = await followUpsOfSuccess(this.#request, value, this.#parts.producer);
     await this.#send(followUps);
-    return followUps.map(({ request: { id, parentId } }) => ({ id, parentId }));
+    return followUps.map(({ request: { id } }) => ({ id }));
   }
 
   async fail(failure: Failure, children: readonly SentChild[] = []): Promise<void> {

@@ -685,7 +685,7 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
     });
 
     it("declares a queue again that has expired meanwhile", async () => {
-      const app = bed.app({ taskQueues: [{ name: "brief", expiresMs: 30 }] });
+      const app = bed.app({ taskQueues: [{ name: "brief", expiresMs: 300 }] });
       await app.sendTask("t", { queue: "brief" });
       const broker = await app.broker();
       await eventually(async () => expect(await broker.inspect("brief")).toBeUndefined());
