@@ -32,8 +32,10 @@ function pushOne(sql: Sql, item: PushItem, now: number): string | undefined {
   const dueAt = Math.min(now + Math.ceil(delayMs), Number.MAX_SAFE_INTEGER);
   const rank = rankOf(message);
   const head = encodeHead(message);
+  // Nobody's receipt, but as long as that of a hand-out: the row keeps its size.
+  const fence = nextFence(0, now);
   for (const queue of queues) {
-    const row = [state, dueAt, nextFence(0, now), queue, rank, dueAt, head, message.body] as const;
+    const row = [state, dueAt, fence, queue, rank, dueAt, head, message.body] as const;
     if (unique === undefined) sql(INSERT).run(...row);
     else sql(INSERT_UNIQUE).run(...row, unique.key, stateOf(unique));
   }

@@ -9,8 +9,9 @@ export class SchemaError extends Error {
 }
 
 /**
- * A message's `state`. All take one byte, `due_at` always six and `fence` eight, so that most changes of state keep a row's size: SQLite then writes
- * only the pages that changed, and not a large body's. A ready message's `due_at` is its `since`, unless its lease ran out: then it is when.
+ * A message's `state`. All take one byte, `due_at` always six and `fence` eight, so that most changes of state keep a row's size: SQLite then
+ * writes only the pages that changed, and not a large body's. A ready message's `due_at` is its `since`, unless its lease ran out: then it is
+ * when.
  */
 export const READY = 2;
 /** Handed out; `due_at` is when the lease ends. */

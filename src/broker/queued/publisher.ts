@@ -2,7 +2,8 @@ import { queuesFor } from "../../routing/route-table.ts";
 import type { Route } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import { Batcher } from "../../util/batcher.ts";
-import { isOver, onceOver } from "../../util/ending.ts";
+import { isOver } from "../../util/ending.ts";
+import { untilOver } from "../../util/until-aborted.ts";
 import type { Publication } from "../broker.ts";
 import { UnroutableError } from "../errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
@@ -20,21 +21,11 @@ export class Publisher {
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
-  publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
-    return new Promise((resolve, reject) => {
-      const forget = onceOver(until, reject);
-      if (isOver(until)) return;
-      const answer = (outcome: UnroutableError | Holders): void => {
-        forget();
-        if (outcome instanceof UnroutableError) reject(outcome);
-        else resolve(outcome);
-      };
-      const fail = (error: unknown): void => {
-        forget();
-        reject(error);
-      };
-      this.#calls.submit({ publications, until }, answer, fail);
-    });
+  async publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
+    if (isOver(until)) throw until.signal?.reason;
+    const outcome = await untilOver(until, this.#calls.add({ publications, until }));
+    if (outcome instanceof UnroutableError) throw outcome;
+    return outcome;
   }
 
   /** Resolves once nothing is under way. */

@@ -180,8 +180,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   /** What is about to be settled makes room already, so that the store sees both in one go; but settlements may hang. */
   get #free(): number {
-    const held = this.#unsettled.size;
-    return Math.min(this.#prefetch - (held - this.#justSettled.size), 2 * this.#prefetch - held);
+    return this.#prefetch - (this.#unsettled.size - this.#justSettled.size);
   }
 
   async #take(): Promise<void> {
