@@ -8,6 +8,11 @@ import { ConfigError } from "./config-error.ts";
 const ADAPTERS: Readonly<Record<string, (url: string) => Promise<Adapter>>> = {
   memory: async () => (await import("../adapters/memory/index.ts")).memory(),
   sqlite: async (url) => (await import("../adapters/sqlite/index.ts")).sqlite(sqliteOptions(url)),
+  redis: redisAdapter,
+  rediss: redisAdapter,
+  "redis+socket": redisAdapter,
+  unix: redisAdapter,
+  sentinel: redisAdapter,
 };
 
 /** The adapter that a URL names, or the one given. `option` names the setting in errors. Rejects with ConfigError. */
@@ -35,6 +40,16 @@ function synchronousOf(url: string, query: string): "full" | "normal" {
   const [, value] = /^synchronous=(full|normal)$/.exec(query) ?? [];
   if (value === "full" || value === "normal") return value;
   throw new ConfigError(`"${url}" has an unknown option "${query}". Known: synchronous=full, synchronous=normal.`);
+}
+
+async function redisAdapter(url: string): Promise<Adapter> {
+  const { redis, RedisUrlError } = await import("../adapters/redis/index.ts");
+  try {
+    return redis({ url });
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error;
+    throw new ConfigError(`"${maskUrl(url)}" cannot be used. ${error.message}`, { cause: error });
+  }
 }
 
 /** Results that live only in this process: eager mode's. */

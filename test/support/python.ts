@@ -5,10 +5,10 @@ import { promisify } from "node:util";
 
 /** The Celery that the interop tests speak with. */
 const CELERY_VERSION = "5.7.0";
-const PACKAGES = [`celery==${CELERY_VERSION}`, "kombu==5.7.0"];
+const PACKAGES = [`celery==${CELERY_VERSION}`, "kombu[redis]==5.7.0", "redis==7.1.0"];
 
 const REPOSITORY = join(import.meta.dirname, "../..");
-const VENV = join(REPOSITORY, `.cache/python-celery-${CELERY_VERSION}`);
+const VENV = join(REPOSITORY, `.cache/python-celery-${CELERY_VERSION}-redis`);
 
 let python: Promise<string> | undefined;
 

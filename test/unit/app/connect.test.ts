@@ -24,3 +24,25 @@ describe("a URL of an SQLite file", () => {
     },
   );
 });
+
+describe("a URL of a Redis", () => {
+  it.each([
+    "redis://localhost/0",
+    "rediss://localhost",
+    "redis+socket:///run/redis.sock",
+    "unix:///run/redis.sock?db=1",
+    "sentinel://a;sentinel://b?master_name=main",
+  ])("is taken, and connects to nothing yet: %s", async (url) => {
+    const adapter = await connectAdapter("resultBackend", url);
+    expect(adapter.url).toBe(url);
+    expect(adapter.createResultBackend).toBeDefined();
+    expect(adapter.createKeyStore).toBeDefined();
+  });
+
+  it("shows no password", async () => {
+    expect((await connectAdapter("broker", "redis://:secret@localhost")).url).toBe("redis://:***@localhost");
+    const refused = connectAdapter("broker", "redis://:secret@localhost/main");
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow('"redis://:***@localhost/main" cannot be used. "main" is no number');
+  });
+});

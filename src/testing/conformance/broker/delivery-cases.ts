@@ -105,8 +105,9 @@ export const deliveryCases: readonly Case<BrokerStage>[] = [
       await stage.send(calm, "a", "b");
       await stage.send(urgent, "c");
       const fences: number[] = [];
-      for (const queue of [urgent, calm, calm]) {
-        const delivery = await stage.read(queue, { prefetch: 1 }).next();
+      const [fromUrgent, fromCalm] = [stage.read(urgent, { prefetch: 1 }), stage.read(calm, { prefetch: 1 })];
+      for (const reader of [fromUrgent, fromCalm, fromCalm]) {
+        const delivery = await reader.next();
         fences.push(delivery.fence);
         await delivery.ack();
       }

@@ -1,0 +1,113 @@
+import { deferred, type Deferred } from "../../../util/deferred.ts";
+import { RedisReplyError, type Command, type Reply } from "./redis-link.ts";
+
+/** A reply as ioredis hands it on: its parser leaves texts as bytes, and errors within arrays as errors. */
+type RawReply = Buffer | string | number | null | Error | readonly RawReply[];
+
+export type Answer = Reply | RedisReplyError;
+
+/**
+ * Commands that are written at once and answered in order. ioredis keeps it in its queue in place of the commands, once for each reply that is
+ * owed: a command of its own class costs a promise, and thrice as much time. This is what it asks of one (`built/Redis.js:sendCommand`,
+ * `built/DataHandler.js`).
+ */
+export class Batch {
+  /** Lower case, for those commands that ioredis must know: it keeps account of subscriptions. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Keeps ioredis from tracing it. */
+  readonly isTraced = true;
+  readonly promise = undefined;
+  /** How many replies are owed at first. */
+  readonly size: number;
+  readonly blockMs: number;
+  /** By the clock's uptime, in milliseconds. */
+  readonly sentAt: number;
+  readonly #answers: Answer[] = [];
+  readonly #done: Deferred<readonly Answer[]> = deferred();
+  readonly #events: BatchEvents;
+
+  constructor({ size, blockMs = 0, sentAt, name = "", args = [] }: BatchOptions, events: BatchEvents) {
+    this.size = size;
+    this.blockMs = blockMs;
+    this.sentAt = sentAt;
+    this.name = name;
+    this.args = args;
+    this.#events = events;
+  }
+
+  /** All replies, errors among them. Rejects when the connection is lost before. */
+  get answers(): Promise<readonly Answer[]> {
+    return this.#done.promise;
+  }
+
+  fail(error: unknown): void {
+    this.#done.reject(error);
+  }
+
+  /** Called by ioredis for each reply. */
+  resolve(reply: RawReply): void {
+    this.#take(read(reply));
+  }
+
+  /** Called by ioredis for each error reply, and when the connection has ended. */
+  reject(error: Error): void {
+    if (error.name === "ReplyError") this.#take(new RedisReplyError(error.message));
+    else this.#events.onBroken();
+  }
+
+  /** Called by ioredis. */
+  setReplyContext(): void {}
+
+  /** Called by ioredis; everything has been written by then, or is by now. */
+  toWritable(): string {
+    return "";
+  }
+
+  #take(answer: Answer): void {
+    this.#answers.push(answer);
+    if (this.#answers.length < this.size) return;
+    this.#events.onAnswered(this);
+    this.#done.resolve(this.#answers);
+  }
+}
+
+export interface BatchOptions {
+  readonly size: number;
+  readonly blockMs?: number | undefined;
+  readonly sentAt: number;
+  readonly name?: string;
+  readonly args?: readonly string[];
+}
+
+export interface BatchEvents {
+  readonly onAnswered: (batch: Batch) => void;
+  /** The connection has ended. */
+  readonly onBroken: () => void;
+}
+
+function read(reply: RawReply): Answer {
+  if (reply instanceof Buffer) return reply.toString();
+  if (Array.isArray(reply)) return (reply as readonly RawReply[]).map(read) as Reply;
+  return reply instanceof Error ? new RedisReplyError(reply.message) : (reply as Reply);
+}
+
+/** Commands in Redis' protocol, in as few pieces as can be. */
+export function encodeCommands(commands: readonly Command[]): readonly (string | Buffer)[] {
+  const pieces: (string | Buffer)[] = [];
+  let text = "";
+  for (const command of commands) {
+    text += `*${command.length}\r\n`;
+    for (const argument of command) {
+      if (typeof argument === "object") {
+        pieces.push(`${text}$${argument.length}\r\n`, argument);
+        text = "\r\n";
+      } else {
+        const value = String(argument);
+        text += `$${Buffer.byteLength(value)}\r\n${value}\r\n`;
+      }
+    }
+  }
+  pieces.push(text);
+  return pieces;
+}

@@ -1,0 +1,106 @@
+/** The contract between Redis' connections and what stands on them. `redis-connections.ts` implements it. */
+import { createHash } from "node:crypto";
+
+export type Argument = string | number | Buffer;
+export type Command = readonly [name: string, ...args: Argument[]];
+/** What Redis answers; bytes are read as UTF-8. */
+export type Reply = string | number | null | readonly Reply[];
+
+/**
+ * One supervised connection, opened at first use and anew after it was lost. What it cannot do in time rejects with the error that its user
+ * owes; an error reply that is nobody's unavailability rejects with RedisReplyError. Nothing is ever sent twice: what was under way when a
+ * connection was lost may have been done or not.
+ */
+export interface RedisLink extends AsyncDisposable {
+  command(command: Command, options?: LinkOptions): Promise<Reply>;
+  /** One round trip; replies in order. Others' commands may come between. Rejects with the first error reply; the other commands are done even so. */
+  pipeline(steps: readonly Step[], options?: LinkOptions): Promise<readonly Reply[]>;
+  /** The same within MULTI … EXEC. When Redis refuses one of the commands before EXEC, none is done. */
+  transaction(steps: readonly Step[], options?: LinkOptions): Promise<readonly Reply[]>;
+  /** EVALSHA; the script is loaded where the server does not know it. */
+  script(script: Script, keys: readonly string[], args: readonly Argument[], options?: LinkOptions): Promise<Reply>;
+  /** Drops the connection; what is under way rejects. The next use opens another. */
+  reset(): void;
+}
+
+export interface LinkOptions {
+  /** How long the server itself may hold the answer back, in milliseconds: the deadline is so much later. @default 0 */
+  readonly blockMs?: number;
+}
+
+export interface OwnLinkOptions {
+  /** Commands that every new connection starts with, before anything else. */
+  readonly setUp?: () => Promise<readonly Command[]>;
+}
+
+/** The connections of one user of a Redis: each role a socket of its own, opened at first use. Disposed of with their user. */
+export interface RedisConnections extends AsyncDisposable {
+  /** Whatever answers at once. Never a command that blocks. */
+  readonly commands: RedisLink;
+  readonly subscriber: RedisSubscriber;
+  /** Another role, for commands that block or need a state of their connection. Disposed of with the connections, or before. */
+  createLink(options?: OwnLinkOptions): RedisLink;
+  /** Whether `Symbol.asyncDispose` was called. */
+  readonly isClosed: boolean;
+  /** Rejects when the server does not answer or cannot be used. */
+  open(): Promise<void>;
+}
+
+/** The one connection that hears what is published. Lost, it is built anew by itself for as long as there is a subscription. */
+export interface RedisSubscriber {
+  /** Resolves once subscribed: what is published after that is heard. */
+  subscribe(channels: readonly string[], listener: SubscriptionListener): Promise<Subscription>;
+  /** The same with glob patterns. */
+  psubscribe(patterns: readonly string[], listener: SubscriptionListener): Promise<Subscription>;
+  /** CLIENT ID of the connection as it stands, opened if need be. It is another one after `onResumed`. */
+  clientId(): Promise<number>;
+}
+
+export interface SubscriptionListener {
+  /** `channel` is the one that it was published on, with a pattern too. */
+  readonly onMessage: (message: string, channel: string) => void;
+  /** The connection was lost and there is another: what was published meanwhile was not heard. */
+  readonly onResumed?: () => void;
+  /** The connections were disposed of: nothing more will be heard. */
+  readonly onEnded?: () => void;
+}
+
+/** Several may be on the same channel. */
+export interface Subscription extends AsyncDisposable {
+  /** More channels, or patterns if it was begun with such. Resolves once subscribed to all of them. */
+  add(channels: readonly string[]): Promise<void>;
+  remove(channels: readonly string[]): void;
+}
+
+/** One step of a pipeline or transaction. */
+export type Step = Command | ScriptCall;
+
+/** Loaded before the pipeline where this connection has not loaded it yet. Should somebody flush the server's scripts, the first call rejects with NOSCRIPT. */
+export interface ScriptCall {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly Argument[];
+}
+
+/** Made by `script`. */
+export interface Script {
+  readonly lua: string;
+  /** SHA-1 of the text, in hex: what EVALSHA knows it by. */
+  readonly sha: string;
+}
+
+export function script(lua: string): Script {
+  return { lua, sha: createHash("sha1").update(lua).digest("hex") };
+}
+
+/** An error reply of Redis that says that the command was wrong, and not that the server cannot be used. */
+export class RedisReplyError extends Error {
+  override readonly name = "RedisReplyError";
+  /** The first word of the reply: `WRONGTYPE`, `NOSCRIPT`, `ERR`. */
+  readonly code: string;
+
+  constructor(reply: string, options: { readonly cause?: unknown } = {}) {
+    super(reply, options);
+    this.code = /^[A-Z]+\b/.exec(reply)?.[0] ?? "ERR";
+  }
+}

@@ -1,0 +1,61 @@
+import { script, type RedisLink } from "./connections/redis-link.ts";
+import type { ResultKeys } from "./result-keys.ts";
+
+export interface EncodedResult {
+  readonly taskId: string;
+  readonly fence: number | undefined;
+  /** The result document. */
+  readonly text: string;
+}
+
+/** Results that one script stores: others wait meanwhile. */
+const AT_ONCE = 50;
+
+/**
+ * For each result the keys of its document and its fence, and the fence or nothing and the document; before these, for how long they are
+ * kept in milliseconds. Answers 0 for those whose record is of a later run, with nothing stored. Else the first success stands, as in Celery
+ * (`celery/backends/base.py:KeyValueStoreBackend._store_result`), which writes the state first, as we do. Most are the first of their task.
+ */
+const STORE = script(`
+local ttl = ARGV[1]
+local stored = {}
+for i = 1, #KEYS, 2 do
+  local meta, fenceKey, fence, text = KEYS[i], KEYS[i + 1], ARGV[i + 1], ARGV[i + 2]
+  local isLate, isOver = false, false
+  local isFirst = redis.call('SET', meta, text, 'PX', ttl, 'NX')
+  if not isFirst then
+    local last = fence ~= '' and redis.call('GET', fenceKey)
+    isLate = last and tonumber(fence) < tonumber(last)
+    isOver = string.find(redis.call('GETRANGE', meta, 0, 20), '^{"status": ?"SUCCESS"')
+    if not isLate and not isOver then redis.call('SET', meta, text, 'PX', ttl) end
+  end
+  if not isLate and not isOver then
+    redis.call('PUBLISH', meta, text)
+    if fence ~= '' then
+      redis.call('SET', fenceKey, fence, 'PX', ttl)
+    elseif isFirst then
+      redis.call('DEL', fenceKey)
+    else
+      redis.call('PEXPIRE', fenceKey, ttl)
+    end
+  end
+  stored[#stored + 1] = isLate and 0 or 1
+end
+return stored
+`);
+
+/** Whether each is stored, or was by an earlier success; false where a later run has told of the task. */
+export async function storeResults(
+  link: RedisLink,
+  keys: ResultKeys,
+  results: readonly EncodedResult[],
+  ttlMs: number,
+): Promise<readonly boolean[]> {
+  const calls: Promise<unknown>[] = [];
+  for (let start = 0; start < results.length; start += AT_ONCE) {
+    const some = results.slice(start, start + AT_ONCE);
+    const names = some.flatMap(({ taskId }) => [keys.meta(taskId), keys.fence(taskId)]);
+    calls.push(link.script(STORE, names, [ttlMs, ...some.flatMap(({ fence, text }) => [fence ?? "", text])]));
+  }
+  return ((await Promise.all(calls)) as readonly (readonly number[])[]).flat().map((stored) => stored === 1);
+}

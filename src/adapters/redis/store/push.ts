@@ -1,0 +1,201 @@
+import { randomUUID } from "node:crypto";
+import { UnroutableError } from "../../../broker/errors.ts";
+import type { PushItem } from "../../../broker/queued/message-store.ts";
+import { script, type Argument, type RedisLink } from "../connections/redis-link.ts";
+import { encodeEnvelope, priorityStep } from "../envelope.ts";
+import { KEYS, NOW, UNIQUE_KEYS } from "./lua.ts";
+import type { StoreKeys } from "./keys.ts";
+import type { OwnState } from "./own-state.ts";
+import { formatPlace, unackedTail } from "./place.ts";
+import { EXISTS, FORGET_RESTORED } from "./queue-scripts.ts";
+
+/**
+ * Arguments: prefix, how many queues, their names, then for each list its key, how many messages, their envelopes. Answers with the first queue that does
+ * not exist, and has done nothing then.
+ */
+const PUSH = script(`
+${KEYS}${NOW}${EXISTS}
+local at = 3 + ARGV[2]
+for i = 3, at - 1 do
+  if not exists(ARGV[i]) then return ARGV[i] end
+end
+while at <= #ARGV do
+  local list, last = ARGV[at], at + 1 + ARGV[at + 1]
+  -- unpack takes some thousands at most
+  for first = at + 2, last, 1000 do
+    redis.call('LPUSH', list, unpack(ARGV, first, math.min(first + 999, last)))
+  end
+  at = last + 1
+end
+`);
+
+/**
+ * The same where some are delayed or hold a unique key. Arguments: prefix, how many queues, their names, then a JSON description of the items, then the
+ * envelopes of all copies. Answers with the queue that does not exist, or with an array: for each item the owner of its key, or an empty text.
+ */
+const PUSH_SPECIAL = script(`
+${KEYS}${NOW}${EXISTS}${UNIQUE_KEYS}${FORGET_RESTORED}
+local count = tonumber(ARGV[2])
+for i = 3, 2 + count do
+  if not exists(ARGV[i]) then return ARGV[i] end
+end
+-- Where Python alone consumes, nobody else does.
+for i = 3, 2 + count do forget_restored(delayed_of(ARGV[i]), 10) end
+
+-- What a copy does, or that it is gone: a Python worker has finished it. Only so much of a long list is looked through.
+local function state_of(copy)
+  if copy.kind ~= 'waiting' then
+    if redis.call('HEXISTS', UNACKED, copy.where) == 0 then return 'gone' end
+    return copy.kind
+  end
+  if redis.call('LPOS', copy.list, copy.where, 'RANK', -1, 'MAXLEN', 1000) then return 'waiting' end
+  if redis.call('LLEN', copy.list) > 1000 then return 'waiting' end
+  if redis.call('HEXISTS', UNACKED, copy.tag) == 1 then return 'running' end
+  return 'gone'
+end
+
+local function remove_copy(key, copy)
+  if copy.kind == 'waiting' then
+    if redis.call('LREM', copy.list, -1, copy.where) == 0 then return end
+  else
+    redis.call('HDEL', UNACKED, copy.where)
+    redis.call('ZREM', INDEX, copy.where)
+    redis.call('ZREM', delayed_of(copy.queue), copy.where)
+  end
+  free_copy(key, copy)
+end
+
+-- The owner that keeps the key, or nil once it is free.
+local function clear_key(unique)
+  local owner = redis.call('HGET', record_of(unique.key), 'owner')
+  if not owner then return nil end
+  local copies, is_running = copies_of(unique.key), false
+  for _, copy in ipairs(copies) do
+    copy.state = state_of(copy)
+    if copy.state == 'running' then is_running = true end
+  end
+  if owner == unique.owner then
+    for _, copy in ipairs(copies) do free_copy(unique.key, copy) end
+    return nil
+  end
+  for _, copy in ipairs(copies) do
+    if copy.state == 'gone' then free_copy(unique.key, copy)
+    elseif unique.replaces and not is_running then remove_copy(unique.key, copy) end
+  end
+  if redis.call('EXISTS', record_of(unique.key)) == 1 then return owner end
+  return nil
+end
+
+local holders, at = {}, 4 + count
+for number, item in ipairs(cjson.decode(ARGV[3 + count])) do
+  local owner = item.unique and clear_key(item.unique)
+  holders[number] = owner or ''
+  for _, copy in ipairs(item.copies) do
+    local envelope = ARGV[at]
+    at = at + 1
+    if not owner then
+      local list, where, kind = list_of(copy.queue, copy.step), envelope, 'waiting'
+      if item.delay > 0 then
+        kind, where = 'delayed', copy.place
+        local due = now + item.delay
+        redis.call('HSET', UNACKED, where, '[' .. envelope .. copy.tail)
+        redis.call('ZADD', INDEX, string.format('%.3f', due / 1000), where)
+        redis.call('ZADD', delayed_of(copy.queue), string.format('%d', due), where)
+      else
+        redis.call('LPUSH', list, envelope)
+      end
+      if item.unique then
+        redis.call('HSET', record_of(item.unique.key), 'owner', item.unique.owner)
+        note_copy(item.unique.key, copy.tag, kind, copy.queue, list, where)
+      end
+    end
+  end
+end
+return holders
+`);
+
+/** As `MessageStore.push`. */
+export async function push(
+  link: RedisLink,
+  keys: StoreKeys,
+  items: readonly PushItem[],
+): Promise<readonly (string | undefined)[]> {
+  const isGivenUp = items.map((item) => item.isGivenUp?.() === true);
+  const wanted = items.filter((_, index) => isGivenUp[index] === false);
+  if (wanted.length === 0) return items.map(() => undefined);
+  const isPlain = wanted.every(({ delayMs, unique }) => delayMs <= 0 && unique === undefined);
+  const holders = (await (isPlain ? pushPlain : pushSpecial)(link, keys, wanted)).values();
+  return isGivenUp.map((given) => (given ? undefined : holders.next().value));
+}
+
+async function pushPlain(link: RedisLink, keys: StoreKeys, items: readonly PushItem[]): Promise<Holders> {
+  const queues = new Set<string>();
+  const lists = new Map<string, string[]>();
+  for (const { message, queues: names } of items) {
+    const step = priorityStep(message.properties.priority);
+    for (const queue of names) {
+      queues.add(queue);
+      const list = keys.list(queue, step);
+      let envelopes = lists.get(list);
+      if (envelopes === undefined) lists.set(list, (envelopes = []));
+      envelopes.push(encodeEnvelope(message, { exchange: "", routingKey: queue, deliveryTag: randomUUID() }));
+    }
+  }
+  const args: Argument[] = [keys.prefix, queues.size, ...queues];
+  for (const [list, envelopes] of lists) {
+    args.push(list, envelopes.length);
+    for (const envelope of envelopes) args.push(envelope);
+  }
+  const missing = await link.script(PUSH, [], args);
+  if (typeof missing === "string") throw new UnroutableError("", missing);
+  return [];
+}
+
+async function pushSpecial(link: RedisLink, keys: StoreKeys, items: readonly PushItem[]): Promise<Holders> {
+  const queues = new Set(items.flatMap((item) => item.queues));
+  const copies = items.map(copiesOf);
+  const described = items.map(({ delayMs, unique, message }, index) => ({
+    delay: Math.max(0, Math.ceil(delayMs)),
+    unique: unique && {
+      key: unique.key,
+      owner: message.properties.correlationId ?? "",
+      replaces: unique.onDuplicate === "replace",
+    },
+    copies: copies[index]?.map(({ envelope: _, ...copy }) => copy),
+  }));
+  const envelopes = copies.flat().map(({ envelope }) => envelope);
+  const args = [keys.prefix, queues.size, ...queues, JSON.stringify(described), ...envelopes];
+  const answer = await link.script(PUSH_SPECIAL, [], args);
+  if (typeof answer === "string") throw new UnroutableError("", answer);
+  return (answer as readonly string[]).map((owner) => (owner === "" ? undefined : owner));
+}
+
+/** For each item the owner of its key; nothing at all where none has one. */
+type Holders = readonly (string | undefined)[];
+
+/** What the script is to know of one message in one queue. */
+interface Copy {
+  readonly queue: string;
+  readonly step: string;
+  readonly tag: string;
+  readonly place: string;
+  /** What follows the envelope where it is kept until it is due. */
+  readonly tail: string;
+  readonly envelope: string;
+}
+
+function copiesOf({ message, queues, unique }: PushItem): readonly Copy[] {
+  const step = priorityStep(message.properties.priority);
+  const own: OwnState | undefined = unique && { unique: { key: unique.key, until: unique.until } };
+  return queues.map((queue) => {
+    const tag = randomUUID();
+    return {
+      queue,
+      step: String(step),
+      tag,
+      place: formatPlace({ id: tag, step, queue, key: unique?.key }),
+      tail: unackedTail(queue),
+      envelope: encodeEnvelope(message, { exchange: "", routingKey: queue, deliveryTag: tag }, own),
+    };
+  });
+}

@@ -1,0 +1,197 @@
+import { describe, expect, it } from "vitest";
+import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
+import { redis } from "../../src/adapters/redis/index.ts";
+import { ResultBackendUnavailableError } from "../../src/backend/errors.ts";
+import type { ResultBackend } from "../../src/backend/result-backend.ts";
+import type { TaskMeta } from "../../src/backend/task-meta.ts";
+import { BrokerUnavailableError } from "../../src/broker/errors.ts";
+import { systemClock, type Clock } from "../../src/util/clock.ts";
+import { silentLogger as log } from "../../src/util/logger.ts";
+import { eventually } from "../support/eventually.ts";
+import { FaultyProxy } from "../support/faulty-proxy.ts";
+import { QuickClock } from "../support/quick-clock.ts";
+import { redisConnections } from "../support/redis-connections.ts";
+import { RedisServer } from "../support/redis.ts";
+
+/** The deadlines of 5 s become 1 s. */
+const clock = new QuickClock(5);
+/** Within which everything has to go on after the heal, in milliseconds of that clock's. */
+const HEALED = { timeoutMs: 10_000 / 5 };
+
+interface Fault {
+  readonly name: string;
+  readonly happen: (place: Place) => Promise<unknown>;
+  readonly heal: (place: Place) => Promise<unknown>;
+}
+
+interface Place {
+  readonly server: RedisServer;
+  readonly proxy: FaultyProxy;
+}
+
+const FAULTS: readonly Fault[] = [
+  { name: "a server that was killed", happen: ({ server }) => server.kill(), heal: ({ server }) => server.start() },
+  {
+    name: "a server that stands still",
+    happen: async ({ server }) => server.signal("SIGSTOP"),
+    heal: async ({ server }) => server.signal("SIGCONT"),
+  },
+  {
+    name: "a network that lets nothing through and resets nothing",
+    happen: async ({ proxy }) => proxy.set("stall"),
+    heal: async ({ proxy }) => proxy.set("none"),
+  },
+  {
+    name: "a network that resets connections",
+    happen: async ({ proxy }) => proxy.set("refuse"),
+    heal: async ({ proxy }) => proxy.set("none"),
+  },
+];
+
+describe.concurrent.each(FAULTS)("$name", ({ happen, heal }) => {
+  it("makes commands reject in time, and work again once it is healed", async () => {
+    await using bed = await Bed.open();
+    const { commands } = bed.connections;
+    await commands.command(["PING"]);
+    await happen(bed);
+    const startedAt = clock.uptime();
+    for (let time = 0; time < 2; time += 1) {
+      await expect(commands.command(["PING"])).rejects.toThrow(BrokerUnavailableError);
+    }
+    expect(clock.uptime() - startedAt).toBeLessThan(2 * 6_000);
+    await heal(bed);
+    await eventually(() => commands.command(["PING"]), HEALED);
+  });
+
+  it("ends a blocking wait", async () => {
+    await using bed = await Bed.open();
+    const link = bed.connections.createLink();
+    await link.command(["PING"]);
+    const wait = link.command(["BLPOP", "queue", 2], { blockMs: 2_000 });
+    const rejection = expect(wait).rejects.toThrow(BrokerUnavailableError);
+    await happen(bed);
+    await rejection;
+    await heal(bed);
+    await eventually(() => link.command(["BLPOP", "queue", 0.001], { blockMs: 1 }), HEALED);
+  });
+
+  it("makes the subscriber listen again by itself, and say so", async () => {
+    await using bed = await Bed.open();
+    const heard: string[] = [];
+    let resumed = 0;
+    await using subscription = await bed.connections.subscriber.subscribe(["a"], {
+      onMessage: (message) => heard.push(message),
+      onResumed: () => (resumed += 1),
+    });
+    await subscription.add(["b"]);
+    await happen(bed);
+    const { subscriber } = bed.connections;
+    await eventually(() => expect(subscriber.clientId()).rejects.toThrow(BrokerUnavailableError), HEALED);
+    await heal(bed);
+    await eventually(() => expect(resumed).toBe(1), HEALED);
+    for (const channel of ["a", "b"]) {
+      await eventually(() => bed.connections.commands.command(["PUBLISH", channel, channel]), HEALED);
+    }
+    await eventually(() => expect(heard).toEqual(["a", "b"]));
+  });
+
+  it("does not hold up disposing", async () => {
+    const bed = await Bed.open();
+    await happen(bed);
+    const asked = expect(bed.connections.commands.command(["PING"])).rejects.toThrow(BrokerUnavailableError);
+    const startedAt = clock.uptime();
+    await bed.connections[Symbol.asyncDispose]();
+    expect(clock.uptime() - startedAt).toBeLessThan(2_000);
+    await asked;
+    await bed[Symbol.asyncDispose]();
+  });
+});
+
+it("a long wait that was answered early does not put off the next deadline", async () => {
+  await using bed = await Bed.open();
+  const link = bed.connections.createLink();
+  await bed.connections.commands.command(["LPUSH", "queue", "ready"]);
+  expect(await link.command(["BLPOP", "queue", 60], { blockMs: 60_000 })).toEqual(["queue", "ready"]);
+  bed.proxy.set("stall");
+  const startedAt = clock.uptime();
+  await expect(link.command(["PING"])).rejects.toThrow("it was silent for 5 s");
+  expect(clock.uptime() - startedAt).toBeLessThan(7_000);
+});
+
+it("an event loop that was blocked does not take its own silence for the server's", async () => {
+  await using bed = await Bed.open();
+  await bed.connections.open();
+  const answer = bed.connections.commands.command(["PING"]);
+  const till = clock.uptime() + 8_000;
+  while (clock.uptime() < till);
+  expect(await answer).toBe("PONG");
+});
+
+it("results that were stored while a watcher could not hear are told to it once it can", async () => {
+  await using bed = await Bed.open();
+  const watching = backendAt(bed.proxy.port, new QuickClock(5));
+  const storing = backendAt(bed.server.port, systemClock);
+  try {
+    const heard: TaskMeta[] = [];
+    const watch = watching.watch((meta) => heard.push(meta));
+    await watch.add(["a", "b"]);
+    bed.proxy.set("refuse");
+    await storing.store([resultOf("a")]);
+    bed.proxy.set("none");
+    await eventually(() => expect(heard.map(({ taskId }) => taskId)).toEqual(["a"]), HEALED);
+    await storing.store([resultOf("b")]);
+    await eventually(() => expect(heard.map(({ taskId }) => taskId)).toEqual(["a", "b"]));
+  } finally {
+    await watching[Symbol.asyncDispose]();
+    await storing[Symbol.asyncDispose]();
+  }
+});
+
+it("a backend is opened, stores and fetches with the server away, and rejects with its own error", async () => {
+  await using bed = await Bed.open();
+  const backend = backendAt(bed.server.port, clock);
+  await bed.server.kill();
+  await expect(backend.open()).rejects.toThrow(ResultBackendUnavailableError);
+  await expect(backend.store([resultOf("a")])).rejects.toThrow(ResultBackendUnavailableError);
+  await expect(backend.fetch(["a"])).rejects.toThrow(ResultBackendUnavailableError);
+  await expect(backend.watch(() => undefined).add(["a"])).rejects.toThrow(ResultBackendUnavailableError);
+  await bed.server.start();
+  expect(await backend.store([resultOf("a")])).toEqual([]);
+  expect((await backend.fetch(["a"])).get("a")?.state).toBe("SUCCESS");
+  await backend[Symbol.asyncDispose]();
+});
+
+function backendAt(port: number, clock: Clock): ResultBackend {
+  const create = redis({ url: `redis://127.0.0.1:${port}` }).createResultBackend;
+  if (create === undefined) throw new Error("absent");
+  return create({ clock, log, resultExpiresMs: 60_000 });
+}
+
+function resultOf(taskId: string): TaskMeta {
+  const nothing = { result: null, traceback: null, doneAt: null, children: [], parentId: null, groupId: null };
+  return { taskId, state: "SUCCESS", ...nothing };
+}
+
+/** Connections through a proxy to a server of their own. */
+class Bed implements Place, AsyncDisposable {
+  readonly server: RedisServer;
+  readonly proxy: FaultyProxy;
+  readonly connections: SupervisedConnections;
+
+  static async open(): Promise<Bed> {
+    const server = await RedisServer.start();
+    return new Bed(server, await FaultyProxy.before(server.port));
+  }
+
+  private constructor(server: RedisServer, proxy: FaultyProxy) {
+    this.server = server;
+    this.proxy = proxy;
+    this.connections = redisConnections(`redis://127.0.0.1:${proxy.port}`, { clock });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.connections[Symbol.asyncDispose]();
+    await this.proxy[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
