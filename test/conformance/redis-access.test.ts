@@ -1,13 +1,15 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import { eventually } from "../support/eventually.ts";
 import { QuickClock } from "../support/quick-clock.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
 import { redisConnections, type TestConnectionsOptions } from "../support/redis-connections.ts";
-import { freePort, RedisServer } from "../support/redis.ts";
+import { freePort } from "../support/processes.ts";
+import { RedisServer } from "../support/redis.ts";
+import { describe, it } from "../support/with-redis.ts";
 
 async function answerOf(
   url: string,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import { RedisBroadcaster } from "../../src/adapters/redis/redis-broadcaster.ts";
 import { message } from "../../src/testing/conformance/broker/stage.ts";
@@ -6,6 +6,7 @@ import { exerciseBroadcaster } from "../../src/testing/conformance/exercise-broa
 import { eventually } from "../support/eventually.ts";
 import { redisConnections } from "../support/redis-connections.ts";
 import { RedisServer } from "../support/redis.ts";
+import { it } from "../support/with-redis.ts";
 
 let server: RedisServer;
 beforeAll(async () => {

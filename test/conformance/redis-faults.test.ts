@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import { redis } from "../../src/adapters/redis/index.ts";
 import { ResultBackendUnavailableError } from "../../src/backend/errors.ts";
@@ -12,6 +12,7 @@ import { FaultyProxy } from "../support/faulty-proxy.ts";
 import { QuickClock } from "../support/quick-clock.ts";
 import { redisConnections } from "../support/redis-connections.ts";
 import { RedisServer } from "../support/redis.ts";
+import { describe, it } from "../support/with-redis.ts";
 
 /** The deadlines of 5 s become 1 s. */
 const clock = new QuickClock(5);

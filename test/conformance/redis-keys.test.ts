@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { redis } from "../../src/adapters/redis/index.ts";
 import { exerciseKeyStore } from "../../src/testing/conformance/exercise-key-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { redisConnections } from "../support/redis-connections.ts";
 import { RedisServer } from "../support/redis.ts";
+import { it } from "../support/with-redis.ts";
 
 let server: RedisServer;
 beforeAll(async () => {

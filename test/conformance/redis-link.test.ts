@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { RedisReplyError, script } from "../../src/adapters/redis/connections/redis-link.ts";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import { redisConnections } from "../support/redis-connections.ts";
 import { RedisServer } from "../support/redis.ts";
+import { it } from "../support/with-redis.ts";
 
 let server: RedisServer;
 let connections: SupervisedConnections;

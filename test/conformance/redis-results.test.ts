@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, it } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { redis } from "../../src/adapters/redis/index.ts";
 import { exerciseResultBackend } from "../../src/testing/conformance/exercise-result-backend.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { RedisServer } from "../support/redis.ts";
+import { it } from "../support/with-redis.ts";
 
 let server: RedisServer;
 beforeAll(async () => {

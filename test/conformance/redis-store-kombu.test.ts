@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import type { RedisLink } from "../../src/adapters/redis/connections/redis-link.ts";
 import { openRenewer } from "../../src/adapters/redis/store/lease-renewer.ts";
 import type { RedisStore } from "../../src/adapters/redis/store/redis-store.ts";
@@ -8,6 +8,7 @@ import type { Leased, PushItem, Settlement } from "../../src/broker/queued/messa
 import type { Message } from "../../src/message/message.ts";
 import { RedisServer } from "../support/redis.ts";
 import { openConnections, openRedisStore, type RedisStoreOptions } from "../support/redis-stores.ts";
+import { describe, it } from "../support/with-redis.ts";
 
 const LEASE_MS = 20_000;
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, it } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
 import { exerciseBroker } from "../../src/testing/conformance/exercise-broker.ts";
 import { StallableClock } from "../../src/testing/stallable-clock.ts";
@@ -7,6 +7,7 @@ import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { RedisServer } from "../support/redis.ts";
 import { openRedisStore } from "../support/redis-stores.ts";
+import { it } from "../support/with-redis.ts";
 
 /** Longer than usual: the tests of this file run side by side, in one process, so each may have to wait for the others. */
 const LEASE_MS = 1_500;

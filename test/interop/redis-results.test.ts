@@ -12,12 +12,12 @@ import { systemClock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { eventually } from "../support/eventually.ts";
 import { redisConnections } from "../support/redis-connections.ts";
-import { hasRedis, RedisServer } from "../support/redis.ts";
+import { HAS_REDIS, RedisServer } from "../support/redis.ts";
 import { PYTHON } from "./celery-worker-reads.ts";
 
 const DONE_AT = new Date("2026-01-02T03:04:05.678Z");
 
-describe.skipIf(PYTHON === "" || !hasRedis()).each(["", "shop", "shop:"])(
+describe.skipIf(PYTHON === "" || !HAS_REDIS).each(["", "shop", "shop:"])(
   "results in one Redis, with the prefix %j",
   (prefix) => {
     let server: RedisServer;

@@ -1,15 +1,15 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { freePort } from "./processes.ts";
 
-/** Whether there is a `redis-server` to be started. */
-export function hasRedis(): boolean {
-  return spawnSync("redis-server", ["--version"]).status === 0;
-}
+const PROGRAM = process.env["CELERIAC_TEST_REDIS_SERVER"] ?? "";
+
+/** Whether there is a `redis-server` to be started. test/support/global/redis.ts finds it; test/support/with-redis.ts skips tests without it. */
+export const HAS_REDIS: boolean = PROGRAM !== "";
 
 const IN_MEMORY = ["--save", "", "--appendonly", "no"];
 
@@ -58,7 +58,7 @@ export class RedisServer implements AsyncDisposable {
   async start(...more: readonly string[]): Promise<void> {
     const place = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.directory];
     const options = [...this.#options, ...place, ...more];
-    const process = spawn("redis-server", options, { stdio: ["ignore", "pipe", "inherit"] });
+    const process = spawn(PROGRAM, options, { stdio: ["ignore", "pipe", "inherit"] });
     this.#running = { process, exit: once(process, "exit") };
     for await (const line of createInterface(process.stdout)) {
       if (/Ready to accept connections|\+monitor/.test(line)) {
@@ -66,7 +66,7 @@ export class RedisServer implements AsyncDisposable {
         return;
       }
     }
-    throw new Error(`redis-server ${options.join(" ")} did not start.`);
+    throw new Error(`${PROGRAM} ${options.join(" ")} did not start.`);
   }
 
   signal(name: NodeJS.Signals): void {
@@ -84,13 +84,4 @@ export class RedisServer implements AsyncDisposable {
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
