@@ -12,7 +12,7 @@ const PROJECTS: readonly Project[] = [
   { name: "unit", timeoutMs: 10_000 },
   { name: "conformance", timeoutMs: 30_000, needs: ["another-node", "redis"] },
   { name: "interop", timeoutMs: 60_000, needs: ["build", "python", "redis"] },
-  { name: "e2e", timeoutMs: 60_000, needs: ["build", "postgres", "another-node", "redis"] },
+  { name: "e2e", timeoutMs: 60_000, needs: ["build", "postgres", "another-node", "redis", "python"] },
 ];
 
 export default defineConfig({

@@ -1,5 +1,11 @@
 export { Celeriac, type AppSurroundings } from "./app/celeriac.ts";
-export type { BrokerTransportOptions, CeleriacConfig, PoolName, ResolvedConfig } from "./app/config.ts";
+export type {
+  BrokerTransportOptions,
+  CeleriacConfig,
+  PoolName,
+  ResolvedConfig,
+  ResultBackendTransportOptions,
+} from "./app/config.ts";
 export { ConfigError } from "./app/config-error.ts";
 export {
   AppClosedError,

@@ -20,6 +20,8 @@ export interface AdapterContext {
 
 export interface BrokerContext extends AdapterContext {
   /** How long a message stays with a consumer that is not heard of, in milliseconds. @default the technology's own */
+  readonly leaseMs?: number | undefined;
+  /** How long it stays with a consumer of Celery's in Python, which is never heard of, in milliseconds. @default Celery's own */
   readonly visibilityTimeoutMs?: number | undefined;
 }
 

@@ -36,7 +36,7 @@ export interface Family {
 
 /** The request that a call becomes. Throws InvalidSendOptionsError. */
 export function buildRequest(call: Signature, context: RequestContext): TaskRequest {
-  const { task, args, kwargs, options } = call;
+  const { task, args, kwargs, options, membership } = call;
   const { config, taskOptions, now } = context;
   const { parent, chain = [] } = context.family;
   checkSendOptions(task, options, now);
@@ -55,8 +55,8 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
     kwargs,
     rootId: parent?.rootId ?? id,
     parentId: parent?.id ?? null,
-    groupId: null,
-    groupIndex: null,
+    groupId: membership?.groupId ?? null,
+    groupIndex: membership?.groupIndex ?? null,
     shadow: options.shadow ?? null,
     eta: etaOf(options, now),
     expires: expiresOf(options.expires ?? taskOptions.expiresMs, now),
@@ -71,7 +71,7 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
     headers: options.headers ?? {},
     replyTo: options.replyTo ?? context.replyTo,
     priority: options.priority ?? taskOptions.priority ?? null,
-    followUps: followUpsOf(options, chain),
+    followUps: followUpsOf(options, chain, membership?.chord ?? null),
   };
 }
 
@@ -90,12 +90,11 @@ function expiresOf(expires: Date | number | undefined, now: number): Date | null
   return typeof expires === "number" ? new Date(now + expires) : expires;
 }
 
-function followUpsOf({ link, linkError }: SendOptions, chain: readonly SignatureDict[]): FollowUps {
-  if (link === undefined && linkError === undefined && chain.length === 0) return NO_FOLLOW_UPS;
-  return {
-    ...NO_FOLLOW_UPS,
-    chain,
-    callbacks: dictsOf(link),
-    errbacks: dictsOf(linkError),
-  };
+function followUpsOf(
+  { link, linkError }: SendOptions,
+  chain: readonly SignatureDict[],
+  chord: SignatureDict | null,
+): FollowUps {
+  if (link === undefined && linkError === undefined && chain.length === 0 && chord === null) return NO_FOLLOW_UPS;
+  return { callbacks: dictsOf(link), errbacks: dictsOf(linkError), chain, chord };
 }

@@ -60,11 +60,6 @@ const IRREGULAR_OLD_NAMES: ReadonlyMap<string, string> = new Map([
   ["database_table_names", "CELERY_RESULT_DB_TABLENAMES"],
   ["task_compression", "CELERY_MESSAGE_COMPRESSION"],
   ["task_eager_propagates", "CELERY_EAGER_PROPAGATES_EXCEPTIONS"],
-  ["task_reject_on_worker_lost", "a task whose worker dies always runs again, workerMaxDeliveries times at most"],
-  ["task_retry_on_worker_lost", "a task whose worker dies always runs again, workerMaxDeliveries times at most"],
-  ["task_acks_on_failure", "taskAcksOnFailureOrTimeout says it for both"],
-  ["task_acks_on_timeout", "taskAcksOnFailureOrTimeout says it for both"],
-  ["task_annotations", "taskRetryPolicy is for retries, and a task's own options for the rest"],
   ["task_protocol", "CELERY_TASK_PROTOCOL"],
   ["task_publish_retry", "CELERY_TASK_PUBLISH_RETRY"],
   ["task_publish_retry_policy", "CELERY_TASK_PUBLISH_RETRY_POLICY"],
@@ -91,6 +86,14 @@ export function lackingSetting(name: string): string | undefined {
 
 let lackingBySpelling: ReadonlyMap<string, string> | undefined;
 
+const IN_URL = "it is said in the URL of resultBackend";
+const TLS_IN_URL =
+  "write rediss:// in the URL, and ssl_cert_reqs, ssl_ca_certs, ssl_certfile and ssl_keyfile behind it";
+const SUPERVISED = "connections are watched, closed and opened anew without any setting";
+const LOOKED_FOR = "what the dead have held is looked for whenever a worker takes";
+const WITHOUT_POLLING = "a worker is told of messages, and does not ask for them again and again";
+const FIXED_NAMES = "keys and channels have the names that Kombu gives them where nothing is said";
+
 /** What to do without some of them, as the end of a sentence. */
 export const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["enable_utc", "times are always UTC"],
@@ -109,6 +112,29 @@ export const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["worker_prefetch_multiplier", "a worker takes no more than its free slots can run"],
   ["worker_disable_prefetch", "a worker takes no more than its free slots can run"],
   ["worker_soft_shutdown_timeout", "workerShutdownGraceMs is nearest"],
+  ["broker_use_ssl", TLS_IN_URL],
+  ["redis_backend_use_ssl", TLS_IN_URL],
+  ...each(IN_URL, "redis_host redis_port redis_db redis_username redis_password"),
+  ...each(SUPERVISED, "redis_max_connections redis_retry_on_timeout redis_socket_connect_timeout"),
+  ...each(SUPERVISED, "redis_socket_keepalive redis_socket_timeout"),
+]);
+
+/** Options of Kombu's Redis transports and of Celery's Redis backend that Celeriac does not have, and why, as the end of a sentence. */
+export const TRANSPORT_INSTEAD: ReadonlyMap<string, string> = new Map([
+  ...each(WITHOUT_POLLING, "polling_interval brpop_timeout"),
+  ...each(
+    "what the dead have held is looked for whenever a worker takes",
+    "unacked_mutex_expire unacked_restore_limit",
+  ),
+  ...each(LOOKED_FOR, "unacked_mutex_expire unacked_restore_interval unacked_restore_limit unacked_restore_throttle"),
+  ...each("messages are always acknowledged", "ack_emulation"),
+  ...each(FIXED_NAMES, "sep unacked_key unacked_index_key unacked_mutex_key fanout_prefix fanout_patterns"),
+  ...each("the steps are always 0, 3, 6 and 9, as in Celery where nothing is said", "priority_steps"),
+  ...each("every queue has its turn", "queue_order_strategy"),
+  ...each(SUPERVISED, "socket_timeout socket_connect_timeout socket_keepalive socket_keepalive_options"),
+  ...each(SUPERVISED, "max_connections health_check_interval retry_on_timeout client_name retry_policy"),
+  ...each(SUPERVISED, "additional_connection_errors min_other_sentinels"),
+  ...each("only Celery 5.3 and older needs it", "sentinel_fanout_compat"),
 ]);
 
 /** Celery 5.7's settings that Celeriac does not have: `celery/app/defaults.py:NAMESPACES`. */
@@ -141,7 +167,7 @@ const LACKING: readonly string[] = [
   ...all("redis", "backend_use_ssl db host max_connections password port retry_on_timeout socket_connect_timeout"),
   ...all("redis", "socket_keepalive socket_timeout username"),
   ...all("result", "backend_always_retry backend_base_sleep_between_retries_ms backend_max_retries"),
-  ...all("result", "backend_max_sleep_between_retries_ms backend_transport_options cache_max chord_expires"),
+  ...all("result", "backend_max_sleep_between_retries_ms cache_max chord_expires"),
   ...all("result", "chord_join_timeout chord_retry_interval compression exchange exchange_type failure_expires"),
   ...all("result", "persistent serializer"),
   ...all("s3", "access_key_id base_path bucket endpoint_url region secret_access_key"),
@@ -165,4 +191,8 @@ const LACKING: readonly string[] = [
 
 function all(prefix: string, names: string): readonly string[] {
   return names.split(" ").map((name) => `${prefix}_${name}`);
+}
+
+function each(instead: string, names: string): readonly (readonly [string, string])[] {
+  return names.split(" ").map((name) => [name, instead]);
 }

@@ -20,6 +20,8 @@ export interface CeleriacConfig {
 
   /** How the broker is spoken to. */
   readonly brokerTransportOptions?: BrokerTransportOptions;
+  /** How the result backend is spoken to. */
+  readonly resultBackendTransportOptions?: ResultBackendTransportOptions;
 
   /** The queue of tasks that no route sends elsewhere. @default "celery" */
   readonly taskDefaultQueue?: string;
@@ -123,12 +125,33 @@ export interface QueueBinding {
 }
 
 /** Celery: `broker_transport_options`. */
-export interface BrokerTransportOptions {
+export interface BrokerTransportOptions extends ResultBackendTransportOptions {
   /**
-   * How long a message that was handed out stays with a worker that is not heard of, in seconds. A living worker renews it for as long as the
-   * task runs. @default 20
+   * How long a message stays with a worker of Celeriac's that is not heard of, in seconds. A living one renews it for as long as the task
+   * runs. @default 20
+   */
+  readonly leaseTimeout?: number | string;
+  /**
+   * How long a message stays with a worker of Celery's in Python, which renews nothing, in seconds: what is set there. Only where Python shares
+   * the broker. @default 3600
    */
   readonly visibilityTimeout?: number | string;
+}
+
+/** Of a Redis that is given as a URL. Celery: `result_backend_transport_options`. */
+export interface ResultBackendTransportOptions {
+  /** Before the name of every key and channel. @default none */
+  readonly globalKeyprefix?: string;
+  /** What the sentinels call the master. @default the URL's `master_name` */
+  readonly masterName?: string;
+  /** As whom to enter the sentinels themselves. @default without a log-in */
+  readonly sentinelKwargs?: SentinelKwargs;
+}
+
+/** Celery: `sentinel_kwargs`. */
+export interface SentinelKwargs {
+  readonly username?: string;
+  readonly password?: string;
 }
 
 /** Celery: `task_publish_retry_policy`. Durations in seconds; once resolved, and in a call's own options, in milliseconds. */
@@ -154,7 +177,11 @@ export type Role = "worker" | "producer";
 export interface ResolvedConfig {
   readonly broker: string | Adapter;
   readonly resultBackend: string | Adapter | undefined;
-  readonly brokerTransportOptions: { readonly visibilityTimeout: number | undefined };
+  readonly brokerTransportOptions: ResolvedResultTransport & {
+    readonly leaseTimeout: number | undefined;
+    readonly visibilityTimeout: number | undefined;
+  };
+  readonly resultBackendTransportOptions: ResolvedResultTransport;
   readonly taskDefaultQueue: string;
   readonly taskDefaultExchange: string;
   readonly taskDefaultExchangeType: ExchangeType;
@@ -192,6 +219,12 @@ export interface ResolvedConfig {
   readonly include: readonly string[];
   readonly acceptHazards: readonly string[];
   readonly requiredEnv: Readonly<Record<Role, readonly string[]>>;
+}
+
+interface ResolvedResultTransport {
+  readonly globalKeyprefix: string | undefined;
+  readonly masterName: string | undefined;
+  readonly sentinelKwargs: SentinelKwargs | undefined;
 }
 
 export interface ResolvedQueue {

@@ -1,11 +1,15 @@
 import type { Adapter, ResultBackendContext } from "../adapters/adapter.ts";
+import type { RedisOptions } from "../adapters/redis/index.ts";
 import type { SqliteOptions } from "../adapters/sqlite/index.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
 import { maskUrl } from "../util/mask-url.ts";
 import { ConfigError } from "./config-error.ts";
+import type { ResolvedConfig } from "./config.ts";
+
+type TransportOptions = Partial<ResolvedConfig["resultBackendTransportOptions"]>;
 
 /** Scheme → the adapter behind it, loaded on use. The only place that names adapters. */
-const ADAPTERS: Readonly<Record<string, (url: string) => Promise<Adapter>>> = {
+const ADAPTERS: Readonly<Record<string, (url: string, transport: TransportOptions) => Promise<Adapter>>> = {
   memory: async () => (await import("../adapters/memory/index.ts")).memory(),
   sqlite: async (url) => (await import("../adapters/sqlite/index.ts")).sqlite(sqliteOptions(url)),
   redis: redisAdapter,
@@ -15,12 +19,16 @@ const ADAPTERS: Readonly<Record<string, (url: string) => Promise<Adapter>>> = {
   sentinel: redisAdapter,
 };
 
-/** The adapter that a URL names, or the one given. `option` names the setting in errors. Rejects with ConfigError. */
-export async function connectAdapter(option: string, target: string | Adapter): Promise<Adapter> {
+/** The adapter that a URL names, or the one given, which has its options. `option` names the setting in errors. Rejects with ConfigError. */
+export async function connectAdapter(
+  option: string,
+  target: string | Adapter,
+  transport: TransportOptions = {},
+): Promise<Adapter> {
   if (typeof target !== "string") return target;
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(target)?.[1]?.toLowerCase();
   const load = scheme === undefined ? undefined : ADAPTERS[scheme];
-  if (load !== undefined) return load(target);
+  if (load !== undefined) return load(target, transport);
   const known = Object.keys(ADAPTERS).map((name) => `${name}:`);
   throw new ConfigError(`${option} is "${maskUrl(target)}", whose scheme is not known. Known: ${known.join(", ")}.`);
 }
@@ -42,14 +50,24 @@ function synchronousOf(url: string, query: string): "full" | "normal" {
   throw new ConfigError(`"${url}" has an unknown option "${query}". Known: synchronous=full, synchronous=normal.`);
 }
 
-async function redisAdapter(url: string): Promise<Adapter> {
+async function redisAdapter(url: string, transport: TransportOptions): Promise<Adapter> {
   const { redis, RedisUrlError } = await import("../adapters/redis/index.ts");
   try {
-    return redis({ url });
+    return redis({ url, ...redisOptions(transport) });
   } catch (error) {
     if (!(error instanceof RedisUrlError)) throw error;
     throw new ConfigError(`"${maskUrl(url)}" cannot be used. ${error.message}`, { cause: error });
   }
+}
+
+/** What a Redis behind a URL is opened with. */
+function redisOptions({ globalKeyprefix, masterName, sentinelKwargs }: TransportOptions): Omit<RedisOptions, "url"> {
+  return {
+    ...(globalKeyprefix === undefined ? {} : { globalKeyprefix, resultKeyprefix: globalKeyprefix }),
+    ...(masterName === undefined ? {} : { masterName }),
+    ...(sentinelKwargs?.username === undefined ? {} : { sentinelUsername: sentinelKwargs.username }),
+    ...(sentinelKwargs?.password === undefined ? {} : { sentinelPassword: sentinelKwargs.password }),
+  };
 }
 
 /** Results that live only in this process: eager mode's. */

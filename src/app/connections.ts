@@ -34,9 +34,11 @@ export class Connections implements AsyncDisposable {
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     const { config } = options;
-    this.#brokerAdapter = new OnceOpen(() => connectAdapter("broker", config.broker));
+    this.#brokerAdapter = new OnceOpen(() => connectAdapter("broker", config.broker, config.brokerTransportOptions));
     this.#backendAdapter = new OnceOpen(async () =>
-      config.resultBackend === undefined ? undefined : connectAdapter("resultBackend", config.resultBackend),
+      config.resultBackend === undefined
+        ? undefined
+        : connectAdapter("resultBackend", config.resultBackend, config.resultBackendTransportOptions),
     );
     this.#broker = new OnceOpen(() => this.#openBroker());
     this.#backend = new OnceOpen(() => this.#openBackend());
@@ -100,9 +102,9 @@ export class Connections implements AsyncDisposable {
     const adapter = await this.#brokerAdapter.get();
     if (adapter.createBroker === undefined)
       throw new ConfigError(`broker is ${adapter.url}, which keeps results but no messages.`);
-    const { visibilityTimeout } = config.brokerTransportOptions;
-    const visibilityTimeoutMs = visibilityTimeout === undefined ? undefined : visibilityTimeout * 1000;
-    const broker = adapter.createBroker({ clock, log, visibilityTimeoutMs });
+    const { leaseTimeout, visibilityTimeout } = config.brokerTransportOptions;
+    const [leaseMs, visibilityTimeoutMs] = [leaseTimeout, visibilityTimeout].map(milliseconds);
+    const broker = adapter.createBroker({ clock, log, leaseMs, visibilityTimeoutMs });
     return this.#openOrDispose(broker, () => broker.connect());
   }
 
@@ -140,4 +142,8 @@ export class Connections implements AsyncDisposable {
     this.#opened.push(part);
     return part;
   }
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }

@@ -83,8 +83,8 @@ function refuseUnknown(accepted: readonly string[]): void {
 }
 
 /**
- * Only where visibilityTimeout is given, and not for the 20 s that it is by default: this package's workers renew their leases, so that a run may
- * outlast any number of them. Who gives it says that others may consume as well, which do not.
+ * Only where visibilityTimeout is given, and not for the hour that it is by default: this package's workers renew their leases, so that a run may
+ * outlast any number of them. Who gives it says that Python's consume as well, which do not.
  */
 function limitOverVisibility(config: ResolvedConfig, tasks: readonly TaskDefinition[]): string | undefined {
   const { visibilityTimeout } = config.brokerTransportOptions;

@@ -22,6 +22,7 @@ import {
   wholeNumber,
 } from "./setting-kinds.ts";
 import type { SettingKind } from "./setting-kinds.ts";
+import { brokerTransport, resultTransport } from "./transport-options.ts";
 
 export type SettingKey = keyof CeleriacConfig;
 
@@ -84,12 +85,6 @@ const publishRetry = structure(
 
 const RETRY_KEYS = ["maxRetries", "intervalStart", "intervalStep", "intervalMax"] as const;
 
-const transportOptions = structure("{ visibilityTimeout }", (value): ResolvedConfig["brokerTransportOptions"] => {
-  const { visibilityTimeout } = properties(value, ["visibilityTimeout"]);
-  if (visibilityTimeout === undefined) return { visibilityTimeout: undefined };
-  return { visibilityTimeout: positive(seconds, "a message would go to everybody at once").read(visibilityTimeout) };
-});
-
 const retryPolicy = structure<RetryPolicy>("an object, as a task's own retry options", (value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse();
   const fault = faultOfLoneRetryPolicy(value);
@@ -113,7 +108,8 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
     variables: ["RESULT_BACKEND_URL"],
     flag: "--result-backend",
   },
-  brokerTransportOptions: { kind: transportOptions, fallback: transportOptions.read({}) },
+  brokerTransportOptions: { kind: brokerTransport, fallback: brokerTransport.read({}) },
+  resultBackendTransportOptions: { kind: resultTransport, fallback: resultTransport.read({}) },
   taskDefaultQueue: { kind: text, fallback: "celery" },
   taskDefaultExchange: { kind: orNone(text, undefined), fallback: undefined },
   taskDefaultExchangeType: { kind: exchangeType, fallback: "direct" },

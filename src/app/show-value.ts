@@ -1,4 +1,4 @@
-import { maskSecrets, maskUrl } from "../util/mask-url.ts";
+import { MASK, maskSecrets, maskUrl } from "../util/mask-url.ts";
 
 /** Whatever may stand in a configuration, as JSON can hold it and without secrets. An adapter is shown as its URL. */
 export function shown(value: unknown): unknown {
@@ -15,5 +15,10 @@ function shownObject(value: object): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (value instanceof Map) return [...(value as ReadonlyMap<unknown, unknown>)].map(shown);
   if ("url" in value && typeof value.url === "string") return shown(value.url);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shown(item)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      key === "password" && typeof item === "string" ? MASK : shown(item),
+    ]),
+  );
 }

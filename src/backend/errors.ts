@@ -5,9 +5,12 @@ export class ResultBackendUnavailableError extends CeleriacError {
   readonly code = "CELERIAC_RESULT_BACKEND_UNAVAILABLE";
   /** The backend's URL, without its secrets. */
   readonly url: string;
-  constructor(url: string, detail: string, options: { readonly cause?: unknown } = {}) {
+  /** As `BrokerUnavailableError.mayComeBack`. */
+  readonly mayComeBack: boolean;
+  constructor(url: string, detail: string, options: { readonly cause?: unknown; readonly mayComeBack?: boolean } = {}) {
     super(`The result backend ${url} is not available: ${detail}`, options);
     this.url = url;
+    this.mayComeBack = options.mayComeBack ?? false;
   }
 }
 

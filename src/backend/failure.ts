@@ -1,4 +1,5 @@
 import { inspect, types } from "node:util";
+import { pythonRepr } from "../message/python-repr.ts";
 
 /** A failure as it is stored and sent: Celery's exception document plus the traceback. `celery/backends/base.py:prepare_exception`. */
 export interface Failure {
@@ -13,10 +14,15 @@ export interface Failure {
 export type FailureDocument = Omit<Failure, "traceback">;
 
 /**
- * Errors that Python has under the same name with the same meaning: a Python caller catches them as usual. All others
- * become a new class of that name there, as `javascript` is no module of Python's: `celery/backends/base.py:exception_to_python`.
+ * Names under which Python has an exception that is made of one message: also a class of the user's by that name is caught there as usual. All
+ * others become a new class of their name, as `javascript` is no module of Python's: `celery/backends/base.py:exception_to_python`.
  */
-const SHARED_WITH_PYTHON: ReadonlySet<string> = new Set(["TypeError", "SyntaxError", "ReferenceError"]);
+const BUILTINS_OF_PYTHON: ReadonlySet<string> = new Set([
+  ...["TypeError", "SyntaxError", "ReferenceError", "ValueError", "UnicodeError", "RuntimeError", "RecursionError"],
+  ...["NotImplementedError", "AssertionError", "LookupError", "KeyError", "IndexError", "AttributeError", "NameError"],
+  ...["ArithmeticError", "ZeroDivisionError", "OverflowError", "MemoryError", "BufferError", "EOFError", "OSError"],
+  ...["FileNotFoundError", "FileExistsError", "PermissionError", "ConnectionError", "TimeoutError"],
+]);
 
 /** Our own errors that a task lets through, by their codes, and what Celery calls them. */
 const CELERY_TWINS: ReadonlyMap<string, PythonClass> = new Map([
@@ -29,9 +35,14 @@ interface PythonClass {
   readonly module: string;
 }
 
+/** The code of `TaskFailedError` in result/errors.ts. */
+const TASK_FAILED = "CELERIAC_TASK_FAILED";
+
 const BUILT_IN_NAMES: ReadonlySet<string> = new Set([
-  ...SHARED_WITH_PYTHON,
   "Error",
+  "TypeError",
+  "SyntaxError",
+  "ReferenceError",
   "RangeError",
   "EvalError",
   "URIError",
@@ -47,6 +58,7 @@ const MAX_CHAIN = 16;
 /** Describes whatever was thrown. Never throws itself, however hostile the value, and its size is bounded. */
 export function failureOf(error: unknown): Failure {
   if (!isError(error)) return failureOfValue(error);
+  if (read(error, "code") === TASK_FAILED) return failurePassedOn(error);
   const message = textOf(read(error, "message"));
   const { type, module } = pythonClassOf(error);
   return {
@@ -57,12 +69,19 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
+/** Who asks for a task that let another's failure through is told of that one. */
+function failurePassedOn(error: object): Failure {
+  const [exc_type, exc_module] = [read(error, "remoteType"), read(error, "remoteModule")];
+  const document = { exc_type, exc_module, exc_message: read(error, "remoteArgs") };
+  return readFailure(document, cut(tracebackOf(error), MAX_TRACEBACK));
+}
+
 function pythonClassOf(error: object): PythonClass {
   const code = read(error, "code");
   const twin = typeof code === "string" ? CELERY_TWINS.get(code) : undefined;
   if (twin !== undefined) return twin;
   const type = nameOf(error);
-  return { type, module: SHARED_WITH_PYTHON.has(type) ? "builtins" : "javascript" };
+  return { type, module: BUILTINS_OF_PYTHON.has(type) ? "builtins" : "javascript" };
 }
 
 /** JavaScript can throw anything; Python cannot, so that it arrives as an error with the value as its message. */
@@ -180,6 +199,11 @@ function cut(text: string, max: number): string {
   if (text.length <= max) return text;
   const end = /[\uD800-\uDBFF]/.test(text.charAt(max - 2)) ? max - 2 : max - 1;
   return `${text.slice(0, end)}…`;
+}
+
+/** As Python prints the exception: `ValueError('too far', 7)`. */
+export function reprFailure({ exc_type, exc_message }: Failure): string {
+  return `${exc_type}(${exc_message.map(pythonRepr).join(", ")})`;
 }
 
 /** For logs and dead letters: `ValueError: too far`. */

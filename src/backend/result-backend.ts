@@ -1,8 +1,12 @@
 import type { Abortable } from "../util/abortable.ts";
+import type { ChordCounters } from "./chords.ts";
+import type { GroupRecords } from "./groups.ts";
 import type { TaskMeta } from "./task-meta.ts";
 
 /** THE SEAM to where results are kept. `exerciseResultBackend` of `celeriac/testing` is its definition in tests. */
 export interface ResultBackend extends AsyncDisposable {
+  readonly groups: GroupRecords;
+  readonly chords: ChordCounters;
   /** Rejects with ResultBackendUnavailableError. Calling it again is fine. */
   open(options?: Abortable): Promise<void>;
   /**

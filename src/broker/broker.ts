@@ -70,7 +70,10 @@ export type BrokerState = "idle" | "connecting" | "open" | "lost" | "closed";
 export interface Publication {
   readonly message: Message;
   readonly route: Route;
-  /** Not delivered before so many milliseconds have passed. Cut to `features.maxDelayMs`. @default 0 */
+  /**
+   * Not delivered before so many milliseconds have passed. A task that tells its `eta` may be all the same, where others share the queue: who
+   * gets it defers it. Cut to `features.maxDelayMs`. @default 0
+   */
   readonly delayMs?: number;
   /** Only if no other message holds the same key. The message then needs a correlation id. @default none */
   readonly unique?: UniqueKey | undefined;

@@ -5,9 +5,12 @@ export class BrokerUnavailableError extends CeleriacError {
   readonly code = "CELERIAC_BROKER_UNAVAILABLE";
   /** The broker's URL, without its secrets. */
   readonly url: string;
-  constructor(url: string, detail: string, options: { readonly cause?: unknown } = {}) {
+  /** Whether it may come back by itself. False where that is not known, or somebody has to change something, as with a wrong password. */
+  readonly mayComeBack: boolean;
+  constructor(url: string, detail: string, options: { readonly cause?: unknown; readonly mayComeBack?: boolean } = {}) {
     super(`The broker ${url} is not available: ${detail}`, options);
     this.url = url;
+    this.mayComeBack = options.mayComeBack ?? false;
   }
 }
 

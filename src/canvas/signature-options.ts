@@ -1,5 +1,6 @@
 import type { FollowUp, SendOptions } from "../app/send-options.ts";
-import type { SignatureDict } from "../message/task-request.ts";
+import { signatureFromDict } from "../message/signature-dict.ts";
+import type { Membership, SignatureDict } from "../message/task-request.ts";
 
 /** One option in both worlds: ours, and Celery's name with its unit. Source: `celery/app/task.py:Task.apply_async`. */
 interface WireOption {
@@ -67,6 +68,25 @@ export function optionsFromWire(wire: Readonly<Record<string, unknown>>): SendOp
     if (value !== undefined) options[ours] = value;
   }
   return options;
+}
+
+export function membershipToWire({ groupId, groupIndex, chord }: Membership): Record<string, unknown> {
+  return {
+    group_id: groupId,
+    ...(groupIndex === null ? {} : { group_index: groupIndex }),
+    ...(chord === null ? {} : { chord }),
+  };
+}
+
+/** Throws UnreadableMessageError where the chord's body is no signature. */
+export function membershipFromWire(wire: Readonly<Record<string, unknown>>): Membership | undefined {
+  const { group_id: groupId, group_index: groupIndex, chord = null } = wire;
+  if (typeof groupId !== "string" || groupId === "") return undefined;
+  return {
+    groupId,
+    groupIndex: typeof groupIndex === "number" ? groupIndex : null,
+    chord: chord === null ? null : signatureFromDict(chord, "chord"),
+  };
 }
 
 /** Follow-ups in Celery's JSON form. */

@@ -19,7 +19,7 @@ export function addGlobalOptions(program: Command): Command {
       "-A, --app <file>",
       "file of the app, TypeScript or JavaScript: path/to/app.ts or path/to/app.ts:exportName",
     )
-    .option("-b, --broker <url>", "broker, such as sqlite:celeriac.db")
+    .option("-b, --broker <url>", "broker, such as sqlite:celeriac.db or redis://localhost:6379/0")
     .option("--result-backend <url>", "where results are kept")
     .option("--workdir <directory>", "work in this directory")
     .addOption(

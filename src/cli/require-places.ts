@@ -10,7 +10,7 @@ export function requireSharedBroker({ config: { broker, taskAlwaysEager } }: Cel
   if (!isMemory(broker) || taskAlwaysEager) return;
   throw new UsageError(
     "The broker is memory:, which no other process sees, and which ends with this one: " +
-      "give -b or CELERY_BROKER_URL, for example sqlite:celeriac.db.",
+      "give -b or CELERY_BROKER_URL, for example sqlite:celeriac.db or redis://localhost:6379/0.",
   );
 }
 

@@ -37,6 +37,15 @@ export interface TaskRequest {
   readonly followUps: FollowUps;
 }
 
+/** What makes a call a member of a group, and of a chord. On the wire: a signature's options `group_id`, `group_index` and `chord`. */
+export interface Membership {
+  readonly groupId: string;
+  /** Its place in the group; null where its sender gave it none. */
+  readonly groupIndex: number | null;
+  /** The chord's body. */
+  readonly chord: SignatureDict | null;
+}
+
 /** Both in milliseconds, null for none. On the wire: `timelimit: [hard, soft]` in seconds. */
 export interface TimeLimit {
   readonly softMs: number | null;

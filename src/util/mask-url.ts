@@ -1,5 +1,5 @@
 /** What stands in place of a secret. */
-const MASK = "***";
+export const MASK = "***";
 
 /** The URL without its secrets, whole as it stands: a password may hold blanks. Text that is no URL is masked as text. */
 export function maskUrl(url: string): string {

@@ -42,7 +42,7 @@ export class ConcurrencyKeys implements AsyncDisposable {
     const value = JSON.stringify({ ...run, since });
     for (const place of places) {
       const take = (): Promise<HeldKey | undefined> => this.#holder.take(place, { value });
-      const held = (await take()) ?? ((await this.#leaveOwn(place, run)) ? await take() : undefined);
+      const held = (await take()) ?? ((await this.#isFreeNow(place, run)) ? await take() : undefined);
       if (held !== undefined) return this.#slot(held);
     }
     if (options.onBusy === "cancel-oldest") await this.#cancelOldest(places);
@@ -75,10 +75,10 @@ export class ConcurrencyKeys implements AsyncDisposable {
     };
   }
 
-  /** Whether the place was held by an earlier run of the same task, which was killed, or is about to leave it: it is free then. */
-  async #leaveOwn(place: string, { taskId, fence }: RunIdentity): Promise<boolean> {
+  /** Whether the place is free by now: it was left in this moment, or held by an earlier run of the same task, which was killed or is about to leave it. */
+  async #isFreeNow(place: string, { taskId, fence }: RunIdentity): Promise<boolean> {
     const claim = (await this.#options.keys.read([place])).get(place);
-    if (claim === undefined) return false;
+    if (claim === undefined) return true;
     const holder = holderOf(claim);
     if (holder.taskId !== taskId || holder.fence >= fence) return false;
     await this.#options.keys.release(place, claim.owner);

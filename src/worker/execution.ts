@@ -17,7 +17,8 @@ import type { WorkerParts } from "./parts.ts";
 import { isPassing } from "./persist.ts";
 import { TaskRecord } from "./record.ts";
 import type { EndReason, RunningTask } from "./running-task.ts";
-import { Settlement, taskFields } from "./settlement.ts";
+import { Settlement } from "./settlement.ts";
+import { taskFields } from "./task-fields.ts";
 
 /**
  * One delivery from its arrival to its settling. Settles exactly once, whatever happens; never rejects. False when the task is left to
@@ -35,8 +36,9 @@ import { Settlement, taskFields } from "./settlement.ts";
  *        │           └─ delivered too often, follow-up that needs a canvas ─▶ FAILURE stored ─▶ dead-lettered
  *        └─ unreadable ─▶ dead-lettered
  *
- * A follow-up or a retry that cannot be sent makes the task a failure: nobody would learn of it otherwise. A task that is
- * acknowledged early, before its run, cannot go back to its queue: where it would, it is a failure too.
+ * A task that has ended joins its chord before its message is let go: see `Chords`. A follow-up or a retry that cannot be sent makes the
+ * task a failure: nobody would learn of it otherwise. A task that is acknowledged early, before its run, cannot go back to its queue: where
+ * it would, it is a failure too.
  */
 export function execute(delivery: Delivery, parts: WorkerParts): Promise<boolean> {
   try {
@@ -44,14 +46,20 @@ export function execute(delivery: Delivery, parts: WorkerParts): Promise<boolean
     const execution = new Execution(request, delivery, parts);
     return execution.live().then(
       () => !execution.isLeftToOthers,
-      (error: unknown) => breakOff(error, delivery, parts),
+      (error: unknown) => breakOff(error, delivery, parts, execution),
     );
   } catch (error) {
     return breakOff(error, delivery, parts);
   }
 }
 
-async function breakOff(error: unknown, delivery: Delivery, parts: WorkerParts): Promise<boolean> {
+async function breakOff(
+  error: unknown,
+  delivery: Delivery,
+  parts: WorkerParts,
+  execution?: Execution,
+): Promise<boolean> {
+  if (!isPassing(error)) await execution?.tellChords(toError(error));
   await settleAfter(toError(error), delivery, parts);
   return !isPassing(error);
 }
@@ -116,15 +124,19 @@ class Execution implements RunningTask {
     return this.#settlement.isLeftToOthers;
   }
 
+  tellChords(error: Error): Promise<void> {
+    return this.#settlement.tellChords(error);
+  }
+
   /** Few of the steps are async functions: each would be a promise more for every task. */
   live(): Promise<void> {
-    const { tasks, revocations, log } = this.#parts;
+    const { tasks, revocations, backend, log } = this.#parts;
     log.debug("task received", taskFields(this.#request, { queue: this.#delivery.queue }));
     const definition = tasks.get(this.#request.task);
     if (definition?.body === undefined) return this.#park();
     if (this.#isDeliveredTooOften)
       return this.#settlement.refuse("delivery-limit", handedOutTooOften(this.#delivery.deliveries - 1));
-    const unsupported = unsupportedFollowUp(this.#request.followUps);
+    const unsupported = unsupportedFollowUp(this.#request.followUps, { keepsResults: backend !== undefined });
     if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
     return revocations.areNone ? this.#liveIfDue(definition) : this.#liveUnlessRevoked(definition);
   }
@@ -233,8 +245,7 @@ class Execution implements RunningTask {
       case "retry":
         return this.#settlement.retry(outcome);
       case "ignored":
-        this.#parts.log.info("task ignored", taskFields(this.#request));
-        return this.#settlement.acknowledge();
+        return this.#settlement.ignore();
       case "rejected":
         return this.#settlement.reject(outcome.requeue, outcome.reason);
       case "aborted":

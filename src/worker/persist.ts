@@ -20,6 +20,14 @@ export class WorkerStoppedError extends CeleriacError {
   }
 }
 
+/** Another member of a task's chord is about to send the body: should it fail to, this one must. */
+export class ChordClaimedError extends CeleriacError {
+  readonly code = "CELERIAC_CHORD_CLAIMED";
+  constructor(chordId: string) {
+    super(`The chord ${chordId} is complete, and another worker is about to send its body; waiting until it has.`);
+  }
+}
+
 /**
  * Does a step of settling until it is done: a broker or backend that is away comes back. Rejects with DeliveryLostError once
  * the lease is lost, with the step's error once the worker gives up, and at once with an error that would only come again.
@@ -65,6 +73,7 @@ export function isPassing(error: unknown): boolean {
     error instanceof ResultBackendUnavailableError ||
     error instanceof DeliveryLostError ||
     error instanceof AppClosedError ||
-    error instanceof WorkerStoppedError
+    error instanceof WorkerStoppedError ||
+    error instanceof ChordClaimedError
   );
 }

@@ -2,7 +2,7 @@ import { failureDocument, type Failure } from "../backend/failure.ts";
 import { resultTuple, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
 import type { Delivery } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
-import type { TaskRequest } from "../message/task-request.ts";
+import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
 import type { SentChild } from "../pool/pool.ts";
 import type { WorkerParts } from "./parts.ts";
 
@@ -32,6 +32,17 @@ export class TaskRecord {
 
   failed(failure: Failure, children: readonly SentChild[] = []): TaskMeta {
     return this.#ended("FAILURE", failureDocument(failure), failure.traceback, children);
+  }
+
+  /** Of a task that was to follow and never will; undefined for one without an id. */
+  neverRun({ task: name, args, kwargs, options }: SignatureDict, failure: Failure): TaskMeta | undefined {
+    const { task_id: taskId, group_id: groupId } = options;
+    if (typeof taskId !== "string") return undefined;
+    const { extended, ...meta } = this.failed(failure);
+    const own = { ...meta, taskId, parentId: null, groupId: typeof groupId === "string" ? groupId : null };
+    return extended === undefined
+      ? own
+      : { ...own, extended: { ...extended, name, args, kwargs, retries: 0, queue: "" } };
   }
 
   retried(failure: Failure): TaskMeta {

@@ -1,19 +1,21 @@
 import { followUpsOfFailure, followUpsOfSuccess, stepsThatNeverRun } from "../app/follow-ups.ts";
-import type { RoutedRequest } from "../app/producer.ts";
 import { retryRequest } from "../app/retry-request.ts";
 import { revokedMeta, type RevocationReason } from "../app/revoke.ts";
-import { describeFailure, failureOf, type Failure } from "../backend/failure.ts";
+import type { ChordPart } from "../backend/chords.ts";
+import { describeFailure, failureDocument, failureOf, type Failure } from "../backend/failure.ts";
 import type { TaskMeta } from "../backend/task-meta.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { PoolOutcome, SentChild } from "../pool/pool.ts";
 import { toError } from "../util/errors.ts";
-import type { LogFields } from "../util/logger.ts";
-import { workerLost } from "./failures.ts";
+import { Chords } from "./chords.ts";
+import { ignored, rejected, workerLost } from "./failures.ts";
 import type { WorkerParts } from "./parts.ts";
 import { isPassing, persist, WorkerStoppedError } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
+import { sendErrbacks, sendOn } from "./send-on.ts";
+import { taskFields } from "./task-fields.ts";
 
 /** Longest part of a result that a log line shows, in characters. */
 const LOGGED_RESULT_LENGTH = 128;
@@ -68,7 +70,8 @@ export class Settlement {
         return;
       }
     }
-    if (this.#keeps("SUCCESS")) await this.#storeAll([this.#record.succeeded(value, children)]);
+    const counts = !this.#keeps("SUCCESS") || (await this.#storeAll([this.#record.succeeded(value, children)]));
+    if (counts && this.#request.followUps.chord !== null) await this.#joinChords({ state: "SUCCESS", result: value });
     await this.acknowledge();
     const result = value.text.slice(0, LOGGED_RESULT_LENGTH);
     this.#parts.log.info("task succeeded", taskFields(this.#request, { seconds: this.seconds, result }));
@@ -76,7 +79,7 @@ export class Settlement {
 
   async #sendFollowUps(value: EncodedJson): Promise<readonly SentChild[]> {
     const followUps = await followUpsOfSuccess(this.#request, value, this.#parts.producer);
-    await this.#send(followUps);
+    await sendOn(followUps, this.#parts, this.#delivery);
     return followUps.map(({ request: { id } }) => ({ id }));
   }
 
@@ -91,10 +94,12 @@ export class Settlement {
   }
 
   async #storeFailure(failure: Failure, children: readonly SentChild[]): Promise<void> {
-    await this.#sendErrbacks();
-    await this.#store(this.#record.failed(failure, children));
+    const prepare = () => followUpsOfFailure(this.#request, this.#parts.producer);
+    await sendErrbacks(prepare, this.#request, this.#parts, this.#delivery);
+    const counts = await this.#store(this.#record.failed(failure, children));
     const neverRun = stepsThatNeverRun(this.#request);
-    await this.#storeAll(neverRun.map((taskId) => ({ ...this.#record.failed(failure), taskId })));
+    await this.#storeAll(neverRun.flatMap((step) => this.#record.neverRun(step, failure) ?? []));
+    if (counts) await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });
   }
 
   /** RETRY is stored before the next run exists, or it could cover up that run's end. */
@@ -103,7 +108,8 @@ export class Settlement {
     try {
       await this.#store(this.#record.retried(outcome.failure));
       const route = { exchange: "", routingKey: outcome.changes.queue ?? this.#delivery.queue };
-      await this.#send([{ request: retryRequest(this.#request, outcome, clock.now()), route }]);
+      const next = retryRequest(this.#request, outcome, clock.now());
+      await sendOn([{ request: next, route }], this.#parts, this.#delivery);
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.fail(failureOf(error));
@@ -120,13 +126,24 @@ export class Settlement {
 
   async revoke(reason: RevocationReason): Promise<void> {
     const { id: taskId, parentId, groupId } = this.#request;
-    await this.#store(revokedMeta({ taskId, parentId, groupId }, reason, new Date(this.#parts.clock.now())));
+    const meta = revokedMeta({ taskId, parentId, groupId }, reason, new Date(this.#parts.clock.now()));
+    await this.#store(meta);
+    await this.#joinChords(meta);
     await this.acknowledge();
     this.#parts.log.info(`task ${reason}`, taskFields(this.#request));
   }
 
-  reject(requeue: boolean, reason: DeadLetterReason): Promise<void> {
-    return requeue ? this.requeue("task rejected, requeued", reason) : this.deadLetter(reason);
+  /** Nothing is stored, as the task asked; a chord does not wait for it for ever. */
+  async ignore(): Promise<void> {
+    await this.#joinChords({ state: "FAILURE", result: failureDocument(ignored()) });
+    await this.acknowledge();
+    this.#parts.log.info("task ignored", taskFields(this.#request));
+  }
+
+  async reject(requeue: boolean, reason: DeadLetterReason): Promise<void> {
+    if (requeue) return this.requeue("task rejected, requeued", reason);
+    await this.#joinChords({ state: "FAILURE", result: failureDocument(rejected(reason.detail)) });
+    await this.deadLetter(reason);
   }
 
   async refuse(code: string, failure: Failure): Promise<void> {
@@ -171,21 +188,21 @@ export class Settlement {
     return this.#delivery.ack();
   }
 
-  /** An errback that cannot be sent changes nothing: the task has failed already. */
-  async #sendErrbacks(): Promise<void> {
+  /** For a task that cannot be settled: its chord does not wait for it for ever. Never rejects. */
+  async tellChords(error: Error): Promise<void> {
     try {
-      await this.#send(await followUpsOfFailure(this.#request, this.#parts.producer));
-    } catch (error) {
-      if (isPassing(error)) throw error;
-      this.#parts.log.error("errbacks could not be sent", taskFields(this.#request, { error: toError(error).message }));
+      await this.#joinChords({ state: "FAILURE", result: failureDocument(failureOf(error)) });
+    } catch (failure) {
+      this.#parts.log.error("chord not told", taskFields(this.#request, { error: toError(failure).message }));
     }
   }
 
-  async #send(requests: readonly RoutedRequest[]): Promise<void> {
-    if (requests.length === 0) return;
-    const { producer, giveUp } = this.#parts;
-    const until = AbortSignal.any([this.#delivery.lost, giveUp]);
-    await persist(() => producer.publishOnce(requests, until), this.#parts, this.#delivery);
+  async #joinChords(outcome: Omit<ChordPart, "taskId">): Promise<void> {
+    const { chord, chain } = this.#request.followUps;
+    const { backend } = this.#parts;
+    if (backend === undefined || (chord === null && chain.length === 0)) return;
+    const where = { parts: this.#parts, backend };
+    await new Chords(this.#request, this.#delivery, this.#record, where).joinAll(outcome);
   }
 
   /** Whether an outcome is stored: a task's results may be ignored, and its failures kept all the same. */
@@ -198,27 +215,24 @@ export class Settlement {
     return state === "FAILURE" && keepsErrors;
   }
 
-  async #store(meta: TaskMeta): Promise<void> {
-    if (this.#keeps(meta.state)) await this.#storeAll([meta]);
+  async #store(meta: TaskMeta): Promise<boolean> {
+    return !this.#keeps(meta.state) || this.#storeAll([meta]);
   }
 
-  async #storeAll(metas: readonly TaskMeta[]): Promise<void> {
+  /** False when a newer run has told of the task. */
+  async #storeAll(metas: readonly TaskMeta[]): Promise<boolean> {
     const { backend, log } = this.#parts;
-    if (backend === undefined || metas.length === 0) return;
+    if (backend === undefined || metas.length === 0) return true;
     const refused = await persist(() => backend.store(metas), this.#parts, this.#delivery);
-    if (refused.length > 0)
-      log.warn(
-        "late run refused, a newer one has told its outcome",
-        taskFields(this.#request, { fence: this.#delivery.fence }),
-      );
+    if (refused.length === 0) return true;
+    log.warn(
+      "late run refused, a newer one has told its outcome",
+      taskFields(this.#request, { fence: this.#delivery.fence }),
+    );
+    return false;
   }
 }
 
 function hasFollowUps({ followUps: { callbacks, chain } }: TaskRequest): boolean {
   return callbacks.length > 0 || chain.length > 0;
-}
-
-/** What every log line of a task tells. */
-export function taskFields({ task, shadow, id }: TaskRequest, more: LogFields = {}): LogFields {
-  return { task: shadow ?? task, id, ...more };
 }

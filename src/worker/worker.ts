@@ -13,6 +13,7 @@ import { importTaskModules } from "./import-tasks.ts";
 import { refuseInPoolChild } from "./in-pool-child.ts";
 import { makePool } from "./make-pool.ts";
 import type { StopOptions, WorkerOptions } from "./options.ts";
+import { untilThere } from "./until-there.ts";
 import { openParts, type OpenParts, type WorkerParts } from "./parts.ts";
 import { WorkerStoppedError } from "./persist.ts";
 
@@ -30,6 +31,8 @@ export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
   readonly #log: Logger;
   readonly #giveUp = new AbortController();
+  /** Aborts when it is to stop, however it may be starting still. */
+  readonly #called = new AbortController();
   /** Aborts once there is nothing left to wait for. */
   readonly #drained = new AbortController();
   readonly #finished: Deferred<void> = deferred();
@@ -101,8 +104,8 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Resolves once messages are being consumed. Rejects with TaskImportError, ConfigError, BrokerUnavailableError or
-   * ResultBackendUnavailableError; the worker is then stopped.
+   * Resolves once messages are being consumed, or the worker was told to stop. A broker or a result backend that may come is waited for. Rejects with
+   * TaskImportError, ConfigError, BrokerUnavailableError or ResultBackendUnavailableError; the worker is then stopped.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") throw new Error(`A worker starts once; this one is ${this.#state}.`);
@@ -118,6 +121,7 @@ export class Worker implements AsyncDisposable {
   stop(options: StopOptions = {}): Promise<void> {
     if (this.#state === "new") this.#end();
     if (this.#state === "stopped") return Promise.resolve();
+    this.#called.abort(new WorkerStoppedError(this.hostname));
     this.#fault ??= options.fault;
     this.#limitGrace(options.graceMs ?? this.#app.config.workerShutdownGraceMs);
     this.#stopping ??= this.#drain();
@@ -134,14 +138,26 @@ export class Worker implements AsyncDisposable {
       checkRequiredEnv(this.#app, "worker");
       await importTaskModules([...this.#app.config.include, ...(this.#options.include ?? [])]);
       this.#weighHazards();
-      await this.#consume(await this.#app.broker());
+      await this.#consume(await this.#reach());
       this.#state = "running";
     } catch (error) {
       await this.#pool?.[Symbol.asyncDispose]();
       await this.#parts?.[Symbol.asyncDispose]();
       this.#end();
-      throw error;
+      if (error !== this.#called.signal.reason) throw error;
     }
+  }
+
+  /** The broker with its queues, once that and the result backend are there. */
+  async #reach(): Promise<Broker> {
+    const app = this.#app;
+    const open = async (): Promise<Broker> => {
+      const broker = await app.broker();
+      await broker.declare(app.queues.topologyOf(this.queues));
+      await app.optionalResultBackend();
+      return broker;
+    };
+    return untilThere(open, { clock: app.clock, log: this.#log, signal: this.#called.signal });
   }
 
   #weighHazards(): void {
@@ -152,7 +168,6 @@ export class Worker implements AsyncDisposable {
 
   async #consume(broker: Broker): Promise<void> {
     const { queues, hostname } = this;
-    await broker.declare(this.#app.queues.topologyOf(queues));
     const pool = (this.#pool = this.#makePool());
     await pool.start();
     const plan = { app: this.#app, broker, hostname, queues, pool, log: this.#log, giveUp: this.#giveUp.signal };

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MemoryQueues } from "../../src/adapters/memory/memory-queues.ts";
 import { MemoryStore } from "../../src/adapters/memory/memory-store.ts";
@@ -9,11 +10,12 @@ import { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
 import { message } from "../../src/testing/conformance/broker/stage.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
-import { goFile, KEY, openBroker, openKeys, QUEUE, type BlockedNews } from "../support/blocked-child.ts";
+import { KEY, openBroker, openKeys, QUEUE, type BlockedNews } from "../support/blocked-child.ts";
 import { Child } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { LeapingClock } from "../support/leaping-clock.ts";
-import { sqliteFile, type SqliteFile } from "../support/sqlite-file.ts";
+import { HAS_REDIS, RedisServer } from "../support/redis.ts";
+import { sqliteFile } from "../support/sqlite-file.ts";
 
 const LEASE_MS = 1_500;
 /** Some leases long. */
@@ -22,48 +24,53 @@ const HOUR_MS = 3_600_000;
 const PATIENCE = { timeoutMs: 30_000 };
 const TEST_TIMEOUT_MS = 60_000;
 
-describe("a blocked event loop", { timeout: TEST_TIMEOUT_MS }, () => {
-  it("loses no lease on SQLite: the task runs once, though others wait for it", async () => {
-    await using file = await fileWith("task");
-    await using holder = start(file, "block", BLOCK_MS);
+/** A place for messages and keys. */
+interface Place extends AsyncDisposable {
+  readonly url: string;
+  /** Ends the blocks that have no length of their own. */
+  readonly goFile: string;
+}
+
+const OPEN = {
+  SQLite: async (): Promise<Place> => {
+    const { path, ...file } = await sqliteFile();
+    return { ...file, url: `sqlite:${path}`, goFile: `${path}.go` };
+  },
+  Redis: async (): Promise<Place> => {
+    const server = await RedisServer.start();
+    const { url, directory } = server;
+    return {
+      url,
+      goFile: join(directory, "go"),
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  },
+} as const;
+
+type Open = () => Promise<Place>;
+const EVERYWHERE: readonly (readonly [keyof typeof OPEN, Open])[] = [
+  ["SQLite", OPEN.SQLite],
+  ...(HAS_REDIS ? ([["Redis", OPEN.Redis]] as const) : []),
+];
+
+describe.each(EVERYWHERE)("a blocked event loop on %s", { timeout: TEST_TIMEOUT_MS }, (_name, open) => {
+  it("loses no lease: the task runs once, though others wait for it", async () => {
+    await using place = await placeWith("task", open);
+    await using holder = start(place, "block", BLOCK_MS);
     await holds(holder, "task");
-    await using rival = start(file, "consume");
+    await using rival = start(place, "consume");
     await eventually(() => expect(holder.news).toContainEqual({ confirmed: true, settled: true }), PATIENCE);
     expect(rival.news).toContainEqual({ ready: expect.any(Number) as number });
     expect(receivedBy(rival)).toEqual([]);
     expect(receivedBy(holder)).toEqual(["task"]);
-    await using broker = openBroker(file.path, LEASE_MS);
+    await using broker = openBroker(place.url, LEASE_MS);
     expect(await broker.inspect(QUEUE)).toMatchObject({ ready: 0, delayed: 0, unacked: 0 });
   });
 
-  it("is told of once, with its length", async () => {
-    await using file = await fileWith("task");
-    await using holder = start(file, "block", BLOCK_MS);
-    await eventually(() => expect(blocksOf(holder)).toHaveLength(1), PATIENCE);
-    const [blockedMs] = blocksOf(holder);
-    expect(blockedMs).toBeGreaterThan(BLOCK_MS - LEASE_MS);
-    expect(blockedMs).toBeLessThan(BLOCK_MS + 5_000);
-  });
-
-  it("loses no lease while another process keeps the file locked for half of it", async () => {
-    await using file = await fileWith("task");
-    await using holder = start(file, "block", BLOCK_MS);
-    await holds(holder, "task");
-    await using rival = start(file, "consume");
-    await eventually(() => expect(rival.news).toContainEqual({ ready: expect.any(Number) as number }), PATIENCE);
-    const connection = loadDriver().open(file.path);
-    connection.exec("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE");
-    await clock.sleep(LEASE_MS / 2);
-    connection.exec("COMMIT");
-    connection.close();
-    await eventually(() => expect(holder.news).toContainEqual({ confirmed: true, settled: true }), PATIENCE);
-    expect(receivedBy(rival)).toEqual([]);
-  });
-
-  it("loses no key on SQLite, and a killed holder's is free after its time", async () => {
-    await using file = await sqliteFile();
-    await using keys = openKeys(file.path);
-    await using holder = start(file, "hold-key", BLOCK_MS);
+  it("loses no key, and a killed holder's is free after its time", async () => {
+    await using place = await open();
+    await using keys = openKeys(place.url);
+    await using holder = start(place, "hold-key", BLOCK_MS);
     await eventually(() => expect(holder.news).toContainEqual({ taken: KEY }), PATIENCE);
     while (!holder.news.some((news) => "confirmed" in news)) {
       const isFree = (await keys.read([KEY])).size === 0;
@@ -71,13 +78,39 @@ describe("a blocked event loop", { timeout: TEST_TIMEOUT_MS }, () => {
       // It is released at the end.
       if (isFree) await eventually(() => expect(holder.news).toContainEqual({ confirmed: true, settled: true }));
     }
-    await using killed = start(file, "hold-key");
+    await using killed = start(place, "hold-key");
     await eventually(() => expect(killed.news).toContainEqual({ taken: KEY }), PATIENCE);
     expect(await keys.claim(KEY, "heir", LEASE_MS)).toBe(false);
     await killed.kill();
     const killedAt = clock.now();
     await eventually(async () => expect(await keys.claim(KEY, "heir", LEASE_MS)).toBe(true), PATIENCE);
     expect(clock.now() - killedAt).toBeLessThan(LEASE_MS + 500);
+  });
+});
+
+describe("a blocked event loop", { timeout: TEST_TIMEOUT_MS }, () => {
+  it("is told of once, with its length", async () => {
+    await using place = await placeWith("task", OPEN.SQLite);
+    await using holder = start(place, "block", BLOCK_MS);
+    await eventually(() => expect(blocksOf(holder)).toHaveLength(1), PATIENCE);
+    const [blockedMs] = blocksOf(holder);
+    expect(blockedMs).toBeGreaterThan(BLOCK_MS - LEASE_MS);
+    expect(blockedMs).toBeLessThan(BLOCK_MS + 5_000);
+  });
+
+  it("loses no lease on SQLite while another process keeps the file locked for half of it", async () => {
+    await using place = await placeWith("task", OPEN.SQLite);
+    await using holder = start(place, "block", BLOCK_MS);
+    await holds(holder, "task");
+    await using rival = start(place, "consume");
+    await eventually(() => expect(rival.news).toContainEqual({ ready: expect.any(Number) as number }), PATIENCE);
+    const connection = loadDriver().open(place.url.slice("sqlite:".length));
+    connection.exec("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE");
+    await clock.sleep(LEASE_MS / 2);
+    connection.exec("COMMIT");
+    connection.close();
+    await eventually(() => expect(holder.news).toContainEqual({ confirmed: true, settled: true }), PATIENCE);
+    expect(receivedBy(rival)).toEqual([]);
   });
 
   it("makes no second run among the workers of one process, in memory", async () => {
@@ -103,29 +136,29 @@ describe("a blocked event loop", { timeout: TEST_TIMEOUT_MS }, () => {
   });
 });
 
-describe("a stopped process", { timeout: TEST_TIMEOUT_MS }, () => {
+describe.each(EVERYWHERE)("a stopped process on %s", { timeout: TEST_TIMEOUT_MS }, (_name, open) => {
   it("loses its leases to another, and is refused when it goes on", async () => {
-    await using file = await fileWith("task");
-    await using stopped = start(file, "block");
+    await using place = await placeWith("task", open);
+    await using stopped = start(place, "block");
     const pid = await holds(stopped, "task");
     process.kill(pid, "SIGSTOP");
     const stoppedAt = clock.now();
-    await using heir = start(file, "consume");
+    await using heir = start(place, "consume");
     await eventually(() => expect(receivedBy(heir)).toEqual(["task"]), PATIENCE);
     expect(clock.now() - stoppedAt).toBeLessThan(LEASE_MS + 5_000);
-    await writeFile(goFile(file.path), "");
+    await writeFile(place.goFile, "");
     process.kill(pid, "SIGCONT");
     const refused = { confirmed: "DeliveryLostError", settled: "DeliveryLostError" };
     await eventually(() => expect(stopped.news).toContainEqual(refused), PATIENCE);
   });
 
   it("goes on where it was when nobody has taken what it holds", async () => {
-    await using file = await fileWith("task");
-    await using stopped = start(file, "block");
+    await using place = await placeWith("task", open);
+    await using stopped = start(place, "block");
     const pid = await holds(stopped, "task");
     process.kill(pid, "SIGSTOP");
     await clock.sleep(2 * LEASE_MS);
-    await writeFile(goFile(file.path), "");
+    await writeFile(place.goFile, "");
     process.kill(pid, "SIGCONT");
     await eventually(() => expect(stopped.news).toContainEqual({ confirmed: true, settled: true }), PATIENCE);
   });
@@ -133,10 +166,10 @@ describe("a stopped process", { timeout: TEST_TIMEOUT_MS }, () => {
 
 describe("a clock that is set an hour ahead", { timeout: TEST_TIMEOUT_MS }, () => {
   it("takes no lease from the living", async () => {
-    await using file = await fileWith("held");
+    await using place = await placeWith("held", OPEN.SQLite);
     const leaping = new LeapingClock();
-    await using holder = openBroker(file.path, LEASE_MS, leaping);
-    await using other = openBroker(file.path, LEASE_MS, leaping);
+    await using holder = openBroker(place.url, LEASE_MS, leaping);
+    await using other = openBroker(place.url, LEASE_MS, leaping);
     const held = await next(holder);
     const taken = next(other);
     leaping.leap(HOUR_MS);
@@ -147,9 +180,9 @@ describe("a clock that is set an hour ahead", { timeout: TEST_TIMEOUT_MS }, () =
   });
 
   it("takes no key from the living", async () => {
-    await using file = await sqliteFile();
+    await using place = await OPEN.SQLite();
     const leaping = new LeapingClock();
-    await using keys = openKeys(file.path, leaping);
+    await using keys = openKeys(place.url, leaping);
     await using holder = new KeyHolder({ keys, clock: leaping, log, ttlMs: LEASE_MS });
     const held = await holder.take(KEY);
     leaping.leap(HOUR_MS);
@@ -170,22 +203,22 @@ function textOf({ message: { body } }: Delivery): string {
   return Buffer.from(body).toString();
 }
 
-/** A file with one message in its queue. */
-async function fileWith(text: string): Promise<SqliteFile> {
-  const file = await sqliteFile();
-  await using broker = openBroker(file.path, LEASE_MS);
+/** One with a message in its queue. */
+async function placeWith(text: string, open: Open): Promise<Place> {
+  const place = await open();
+  await using broker = openBroker(place.url, LEASE_MS);
   await broker.declare({ queues: [{ name: QUEUE }] });
   await send(broker, text);
-  return file;
+  return place;
 }
 
 async function send(broker: Broker, text: string): Promise<void> {
   await broker.publish([{ message: message(text), route: { exchange: "", routingKey: QUEUE } }]);
 }
 
-function start({ path }: SqliteFile, role: string, blockMs = 0): Child<BlockedNews> {
+function start({ url, goFile }: Place, role: string, blockMs = 0): Child<BlockedNews> {
   const program = new URL("../support/blocked-child.ts", import.meta.url);
-  return new Child<BlockedNews>(program, [role, path, String(LEASE_MS), String(blockMs)]);
+  return new Child<BlockedNews>(program, [role, url, goFile, String(LEASE_MS), String(blockMs)]);
 }
 
 /** Resolves with the child's process id once it holds the message. */

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { Companions } from "../../src/adapters/redis/connections/companions.ts";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import { redis } from "../../src/adapters/redis/index.ts";
 import { ResultBackendUnavailableError } from "../../src/backend/errors.ts";
@@ -108,6 +109,22 @@ describe.concurrent.each(FAULTS)("$name", ({ happen, heal }) => {
   });
 });
 
+it("a connection that was found silent speaks for its companions, which are built anew before they are used", async () => {
+  await using bed = await Bed.open();
+  const companions = new Companions();
+  const [one, other] = [connectionsTo(bed.proxy, companions), connectionsTo(bed.proxy, companions)];
+  await using _ = one;
+  await using __ = other;
+  const idle = other.createLink();
+  await Promise.all([one.open(), idle.command(["PING"])]);
+  bed.proxy.set("stall");
+  await expect(one.commands.command(["PING"])).rejects.toThrow("it was silent");
+  bed.proxy.set("none");
+  const startedAt = clock.uptime();
+  await idle.command(["PING"]);
+  expect(clock.uptime() - startedAt).toBeLessThan(4_000);
+});
+
 it("a long wait that was answered early does not put off the next deadline", async () => {
   await using bed = await Bed.open();
   const link = bed.connections.createLink();
@@ -161,6 +178,10 @@ it("a backend is opened, stores and fetches with the server away, and rejects wi
   expect((await backend.fetch(["a"])).get("a")?.state).toBe("SUCCESS");
   await backend[Symbol.asyncDispose]();
 });
+
+function connectionsTo({ port }: FaultyProxy, companions: Companions): SupervisedConnections {
+  return redisConnections(`redis://127.0.0.1:${port}`, { clock, companions });
+}
 
 function backendAt(port: number, clock: Clock): ResultBackend {
   const create = redis({ url: `redis://127.0.0.1:${port}` }).createResultBackend;

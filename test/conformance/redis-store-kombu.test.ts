@@ -1,33 +1,20 @@
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect } from "vitest";
-import type { RedisLink } from "../../src/adapters/redis/connections/redis-link.ts";
-import { openRenewer } from "../../src/adapters/redis/store/lease-renewer.ts";
-import type { RedisStore } from "../../src/adapters/redis/store/redis-store.ts";
-import { BrokerUnavailableError } from "../../src/broker/errors.ts";
-import type { Leased, PushItem, Settlement } from "../../src/broker/queued/message-store.ts";
-import type { Message } from "../../src/message/message.ts";
-import { RedisServer } from "../support/redis.ts";
-import { openConnections, openRedisStore, type RedisStoreOptions } from "../support/redis-stores.ts";
+import { openRenewer } from "../../src/adapters/redis/renewer.ts";
+import type { PushItem, Settlement } from "../../src/broker/queued/message-store.ts";
+import { bodyOf, LEASE_MS, pythonEnvelope, RedisBeds, textOf } from "../support/redis-bed.ts";
+import { openRedisStore } from "../support/redis-stores.ts";
 import { describe, it } from "../support/with-redis.ts";
 
-const LEASE_MS = 20_000;
-
-let server: RedisServer;
-let redis: RedisLink & AsyncDisposable;
+let beds: RedisBeds;
 
 beforeAll(async () => {
-  server = await RedisServer.start();
-  const connections = openConnections(server.url);
-  redis = connections.commands;
+  beds = await RedisBeds.start();
 });
-afterAll(async () => {
-  await redis[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-});
+afterAll(() => beds[Symbol.asyncDispose]());
 
 describe("what Python finds", () => {
   it("a message is Kombu's envelope at the head of the list of its queue and priority step", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "first" }, { text: "urgent", priority: 2 }, { text: "calm", priority: 7 });
     expect((await bed.list()).map(bodyOf)).toEqual(["urgent", "first"]);
     expect((await bed.list("\x06\x166")).map(bodyOf)).toEqual(["calm"]);
@@ -47,21 +34,21 @@ describe("what Python finds", () => {
     });
   });
 
-  it("what is handed out is in unacked, to be restored to its own queue, and in unacked_index since when", async () => {
-    await using bed = await Bed.open();
+  it("what is handed out is in unacked, to be restored to its own queue, and in unacked_index until when it is held", async () => {
+    await using bed = await beds.open();
     await bed.push({ text: "x" });
     const [envelope = ""] = await bed.list();
     const { receipt } = await bed.takeOne();
     const held = JSON.parse(String(await bed.redis(["HGET", bed.key("unacked"), receipt]))) as unknown;
     expect(held).toEqual([JSON.parse(envelope), "", bed.queue]);
-    const since = Number(await bed.redis(["ZSCORE", bed.key("unacked_index"), receipt]));
-    expect(Math.abs(since - Date.now() / 1_000)).toBeLessThan(5);
+    const until = Number(await bed.redis(["ZSCORE", bed.key("unacked_index"), receipt]));
+    expect(Math.abs(until - (Date.now() + LEASE_MS) / 1_000)).toBeLessThan(5);
     await bed.settle({ receipt, outcome: "ack" });
     expect(await bed.redis(["EXISTS", bed.key("unacked"), bed.key("unacked_index")])).toBe(0);
   });
 
   it("a delayed message is in unacked, and in unacked_index when it is due: Kombu restores it one visibility timeout later", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.store.push([{ ...bed.item({ text: "later" }), delayMs: 3_600_000 }]);
     const [place, score] = (await bed.redis(["ZRANGE", bed.key("unacked_index"), 0, -1, "WITHSCORES"])) as string[];
     expect(Number(score) - Date.now() / 1_000).toBeCloseTo(3_600, -1);
@@ -70,19 +57,19 @@ describe("what Python finds", () => {
     expect(await bed.list()).toEqual([]);
   });
 
-  it("a renewed lease is young again in unacked_index", async () => {
-    await using bed = await Bed.open();
+  it("a renewed lease lasts longer in unacked_index too: no Python worker restores it, however short its visibility timeout", async () => {
+    await using bed = await beds.open();
     await bed.push({ text: "long" });
     const { receipt } = await bed.takeOne();
     await bed.redis(["ZADD", bed.key("unacked_index"), 1_000, receipt]);
     expect(await bed.store.renew([receipt, "celeriac-nobody-1:0:x"], LEASE_MS)).toEqual(["celeriac-nobody-1:0:x"]);
-    const since = Number(await bed.redis(["ZSCORE", bed.key("unacked_index"), receipt]));
-    expect(Math.abs(since - Date.now() / 1_000)).toBeLessThan(5);
+    const until = Number(await bed.redis(["ZSCORE", bed.key("unacked_index"), receipt]));
+    expect(Math.abs(until - (Date.now() + LEASE_MS) / 1_000)).toBeLessThan(5);
     expect(await bed.redis(["ZCARD", bed.key("unacked_index")])).toBe(1);
   });
 
   it("a renewer renews on a connection of its own, and tells what is lost", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "long" });
     const { receipt } = await bed.takeOne();
     await bed.expireLease(receipt);
@@ -93,7 +80,7 @@ describe("what Python finds", () => {
   });
 
   it("bindings are members of Kombu's tables, and go with their queue", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const exchanges = [
       { name: "direct", type: "direct" },
       { name: "topic", type: "topic" },
@@ -116,7 +103,7 @@ describe("what Python finds", () => {
 
 describe("what Python leaves", () => {
   it("a message that Python sent is taken, its body base64 or plain", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.redis(["LPUSH", bed.key(bed.queue), pythonEnvelope({ body: "W10=", bodyEncoding: "base64" })]);
     await bed.redis(["LPUSH", bed.key(bed.queue), pythonEnvelope({ body: "[]" })]);
     const taken = await bed.take(2);
@@ -124,22 +111,23 @@ describe("what Python leaves", () => {
     expect(taken.map(({ deliveries }) => deliveries)).toEqual([1, 1]);
   });
 
-  it("what a Python worker holds is not touched, however old it is", async () => {
-    await using bed = await Bed.open();
+  it("what a Python worker holds is not touched before Python's own visibility timeout, an hour", async () => {
+    await using bed = await beds.open();
     const held = JSON.stringify([JSON.parse(pythonEnvelope({ body: "[]" })), "", bed.queue]);
+    const since = Math.floor(Date.now() / 1_000) - 3_590;
     await bed.redis(["HSET", bed.key("unacked"), "python-tag", held]);
-    await bed.redis(["ZADD", bed.key("unacked_index"), 1_000, "python-tag"]);
+    await bed.redis(["ZADD", bed.key("unacked_index"), since, "python-tag"]);
     await bed.push({ text: "ours" });
     const { receipt } = await bed.takeOne();
     await bed.expireLease(receipt);
     expect(textOf(await bed.takeOne())).toBe("ours");
     expect(await bed.take(10)).toEqual([]);
     expect(await bed.redis(["HGET", bed.key("unacked"), "python-tag"])).toBe(held);
-    expect(await bed.redis(["ZSCORE", bed.key("unacked_index"), "python-tag"])).toBe("1000");
+    expect(await bed.redis(["ZSCORE", bed.key("unacked_index"), "python-tag"])).toBe(String(since));
   });
 
-  it("what a Python worker has held for longer than the visibility timeout goes back to its queue, where that is wanted", async () => {
-    await using bed = await Bed.open({ visibilityTimeoutMs: 3_600_000 });
+  it("what a Python worker has held for longer than the visibility timeout goes back to its queue", async () => {
+    await using bed = await beds.open();
     const big = "123456789012345678901234567890";
     const envelope = pythonEnvelope({ body: "[]" }).replace('"headers":{}', `"headers": {"big": ${big}}`);
     const now = Date.now() / 1_000;
@@ -159,7 +147,7 @@ describe("what Python leaves", () => {
   });
 
   it("two copies that Python's exchange gave one delivery tag are two messages", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const envelope = pythonEnvelope({ body: "[]" });
     await bed.redis(["LPUSH", bed.key(bed.queue), envelope, envelope]);
     const [one, other] = await bed.take(2);
@@ -169,7 +157,7 @@ describe("what Python leaves", () => {
   });
 
   it("a queue that Python alone has declared, or filled, is there for us", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.redis(["SADD", bed.key("_kombu.binding.theirs"), "theirs\x06\x16\x06\x16theirs"]);
     await bed.redis(["LPUSH", bed.key("filled\x06\x163"), pythonEnvelope({ body: "[]" })]);
     expect([...(await bed.store.existing(["theirs", "filled", "nobody's"]))]).toEqual(["theirs", "filled"]);
@@ -178,7 +166,7 @@ describe("what Python leaves", () => {
   });
 
   it("what Python restored from a dead worker of ours counts as delivered, and the late ack is told", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "restored" });
     const { receipt } = await bed.takeOne();
     await bed.restoreAsKombu(receipt);
@@ -188,7 +176,7 @@ describe("what Python leaves", () => {
   });
 
   it("what Python restored since nobody of us was there is counted once", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "held" });
     await bed.store.push([{ ...bed.item({ text: "delayed" }), delayMs: 1 }]);
     await bed.expireLease((await bed.takeOne()).receipt);
@@ -200,7 +188,7 @@ describe("what Python leaves", () => {
   });
 
   it("what Python restores leaves nothing behind for long, also where nobody of us ever looks", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const delayed = bed.key(`celeriac:delayed:${bed.queue}`);
     for (let sends = 0; sends < 30; sends += 1) {
       await bed.store.push([{ ...bed.item({ text: "delayed" }), delayMs: 60_000 }]);
@@ -214,7 +202,7 @@ describe("what Python leaves", () => {
   });
 
   it("what is no envelope becomes a dead letter, and keeps nothing from those behind it", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.redis(["LPUSH", bed.key(bed.queue), "{garbage"]);
     await bed.push({ text: "behind" });
     expect((await bed.take(10)).map(textOf)).toEqual(["behind"]);
@@ -227,7 +215,7 @@ describe("what Python leaves", () => {
   });
 
   it("what another program has put into the place of our own field loses no message", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const odd = [
       "{}",
       '{"deliveries":"many","history":[{}]}',
@@ -246,7 +234,7 @@ describe("what Python leaves", () => {
   });
 
   it("what cannot be noted is not taken out of its list", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "x" });
     await bed.redis(["SET", bed.key("unacked"), "another program's"]);
     await expect(bed.take(1)).rejects.toThrow("WRONGTYPE");
@@ -254,7 +242,7 @@ describe("what Python leaves", () => {
   });
 
   it("a unique key is free once a Python worker has finished its message", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const send = (id: string): Promise<readonly (string | undefined)[]> =>
       bed.store.push([{ ...bed.item({ text: id }), unique: { key: "k", until: "end", onDuplicate: "keep-first" } }]);
     expect(await send("first")).toEqual([undefined]);
@@ -269,7 +257,7 @@ describe("what Python leaves", () => {
 
 describe("what is given back", () => {
   it("fences grow over all messages and queues, also over what came back and after the counter was lost", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.store.declare({ queues: [{ name: "other" }] });
     await bed.push({ text: "a" }, { text: "b" });
     await bed.store.push([{ ...bed.item({ text: "c" }), queues: ["other"] }]);
@@ -286,7 +274,7 @@ describe("what is given back", () => {
   });
 
   it("what a dead holder had is the next in its own list, with a delivery and a note more, marked as Kombu marks it", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "held", priority: 3 }, { text: "waiting", priority: 3 });
     const { receipt } = await bed.takeOne();
     const end = await bed.expireLease(receipt);
@@ -303,8 +291,16 @@ describe("what is given back", () => {
     });
   });
 
+  it("what a dead holder had goes back also where the living are too busy to take anything", async () => {
+    await using bed = await beds.open();
+    await bed.push({ text: "held" });
+    await bed.expireLease((await bed.takeOne()).receipt);
+    await bed.store.attend("busy", [bed.queue], 15_000);
+    expect((await bed.list()).map(bodyOf)).toEqual(["held"]);
+  });
+
   it("a lease that was renewed after it ran out stays with its holder", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "held" });
     const { receipt } = await bed.takeOne();
     await bed.expireLease(receipt);
@@ -314,7 +310,7 @@ describe("what is given back", () => {
   });
 
   it("after the server was away, the living have time to renew before anything is taken from anybody", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "held" });
     const { receipt } = await bed.takeOne();
     await bed.expireLease(receipt);
@@ -327,7 +323,7 @@ describe("what is given back", () => {
   });
 
   it("integers of any size in an envelope survive a requeue", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const big = "123456789012345678901234567890";
     const envelope = pythonEnvelope({ body: "[]" }).replace('"headers":{}', `"headers":{"big":${big},"empty":[]}`);
     await bed.redis(["LPUSH", bed.key(bed.queue), envelope]);
@@ -338,11 +334,11 @@ describe("what is given back", () => {
   });
 
   it("whatever connection is lost while taking, no message is", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const count = 200;
     await bed.push(...Array.from({ length: count }, (_, index) => ({ text: String(index) })));
     for (let round = 0; round < 20; round += 1) {
-      const taker = openRedisStore({ url: server.url, keyPrefix: bed.prefix });
+      const taker = openRedisStore({ url: beds.server.url, keyPrefix: bed.prefix });
       await taker.open();
       const taking = taker.take([bed.queue], { max: 7, leaseMs: LEASE_MS, waitMs: 0 });
       const lost = Promise.allSettled([taking]);
@@ -358,7 +354,7 @@ describe("what is given back", () => {
 });
 
 it("messages that are due at one instant come by their priorities, and all of them", async () => {
-  await using bed = await Bed.open();
+  await using bed = await beds.open();
   const texts = Array.from({ length: 1_200 }, (_, index) => ({
     text: String(index),
     priority: index % 2 === 0 ? 3 : 0,
@@ -376,25 +372,9 @@ it("messages that are due at one instant come by their priorities, and all of th
   expect((await bed.store.count(bed.queue))?.unacked).toBe(1_200);
 });
 
-it("a server that is full refuses what is sent, and still hands out, renews and takes back", async () => {
-  await using bed = await Bed.open();
-  await bed.push({ text: "1" }, { text: "2" });
-  await bed.redis(["CONFIG", "SET", "maxmemory", 1]);
-  try {
-    await expect(bed.push({ text: "3" })).rejects.toThrow(BrokerUnavailableError);
-    const [first, second] = (await bed.take(2)).map(({ receipt }) => receipt);
-    expect(await bed.store.renew([first ?? ""], LEASE_MS)).toEqual([]);
-    expect(await bed.settle({ receipt: first ?? "", outcome: "ack" })).toEqual([]);
-    expect(await bed.settle({ receipt: second ?? "", outcome: "requeue" })).toEqual([]);
-    expect((await bed.takeOne()).deliveries).toBe(2);
-  } finally {
-    await bed.redis(["CONFIG", "SET", "maxmemory", 0]);
-  }
-});
-
 describe("waiting", () => {
   it("a take that waits gets at once what Python sends, and has taken nothing before", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const taking = bed.store.take([bed.queue, "another"], { max: 1, leaseMs: LEASE_MS, waitMs: 60_000 });
     await bed.settled();
     await bed.redis(["LPUSH", bed.key(`${bed.queue}\x06\x169`), pythonEnvelope({ body: "[]" })]);
@@ -402,17 +382,17 @@ describe("waiting", () => {
   });
 
   it("a take that waits when its connections are lost goes on waiting on new ones", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const taking = bed.store.take([bed.queue], { max: 1, leaseMs: LEASE_MS, waitMs: 60_000 });
     await bed.settled();
-    await redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
+    await beds.redis.command(["CLIENT", "KILL", "TYPE", "pubsub"]);
     await bed.settled();
     await bed.push({ text: "after" });
     expect((await taking).map(textOf)).toEqual(["after"]);
   });
 
   it("an aborted wait rejects with its reason", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     const abort = new AbortController();
     const taking = bed.store.take([bed.queue], { max: 1, leaseMs: LEASE_MS, waitMs: 60_000, signal: abort.signal });
     await bed.settled();
@@ -423,7 +403,7 @@ describe("waiting", () => {
 
 describe("what is left behind", () => {
   it("after a busy run there are as many keys as before", async () => {
-    await using bed = await Bed.open();
+    await using bed = await beds.open();
     await bed.push({ text: "warm-up" });
     await bed.settle({ receipt: (await bed.takeOne()).receipt, outcome: "ack" });
     const before = await bed.redis(["KEYS", `${bed.prefix}*`]);
@@ -457,131 +437,4 @@ function settlementOf(receipt: string, turn: number): Settlement {
   if (turn % 5 === 0) return { receipt, outcome: "dead-letter", reason: { code: "rejected", detail: "" } };
   if (turn % 17 === 0) return { receipt, outcome: "defer", until: new Date(0) };
   return { receipt, outcome: "ack" };
-}
-
-interface Text {
-  readonly text: string;
-  readonly priority?: number;
-}
-
-type StoreOptions = Omit<RedisStoreOptions, "url" | "keyPrefix">;
-
-/** A store with a key prefix and a queue of its own. */
-class Bed implements AsyncDisposable {
-  readonly prefix = `${randomUUID()}:`;
-  readonly queue = "tasks";
-  readonly store: RedisStore;
-
-  static async open(options: StoreOptions = {}): Promise<Bed> {
-    const bed = new Bed(options);
-    await bed.store.open();
-    await bed.store.declare({ queues: [{ name: bed.queue }] });
-    return bed;
-  }
-
-  private constructor(options: StoreOptions) {
-    this.store = openRedisStore({ url: server.url, keyPrefix: this.prefix, ...options });
-  }
-
-  key(name: string): string {
-    return `${this.prefix}${name}`;
-  }
-
-  redis(command: Parameters<RedisLink["command"]>[0]): ReturnType<RedisLink["command"]> {
-    return redis.command(command);
-  }
-
-  async list(step = ""): Promise<readonly string[]> {
-    return (await redis.command(["LRANGE", this.key(`${this.queue}${step}`), 0, -1])) as readonly string[];
-  }
-
-  item({ text, priority }: Text): PushItem {
-    const properties = { correlationId: text, ...(priority === undefined ? {} : { priority }) };
-    const message: Message = {
-      body: Buffer.from(text),
-      contentType: "application/json",
-      contentEncoding: "utf-8",
-      headers: { id: text },
-      properties,
-    };
-    return { queues: [this.queue], message, delayMs: 0 };
-  }
-
-  async push(...texts: readonly Text[]): Promise<void> {
-    await this.store.push(texts.map((text) => this.item(text)));
-  }
-
-  take(max: number): Promise<readonly Leased[]> {
-    return this.store.take([this.queue], { max, leaseMs: LEASE_MS, waitMs: 0 });
-  }
-
-  async takeOne(): Promise<Leased> {
-    const [leased] = await this.take(1);
-    if (leased === undefined) throw new Error("there is nothing to take");
-    return leased;
-  }
-
-  settle(settlement: Settlement): Promise<readonly string[]> {
-    return this.store.settle([settlement]);
-  }
-
-  /** As if its holder had died some time ago. Returns when the lease ended, in milliseconds. */
-  async expireLease(receipt: string): Promise<number> {
-    const end = Date.now() - 1_000;
-    await redis.command(["ZADD", this.key(`celeriac:leases:${this.queue}`), "XX", end, receipt]);
-    return end;
-  }
-
-  /** What `QoS.restore_by_tag` does in kombu/transport/redis.py. */
-  async restoreAsKombu(place: string): Promise<void> {
-    const value = String(await redis.command(["HGET", this.key("unacked"), place]));
-    const [payload, exchange, routingKey] = JSON.parse(value) as [PythonPayload, string, string];
-    expect(exchange).toBe("");
-    payload.headers["redelivered"] = true;
-    payload.properties.delivery_info["redelivered"] = true;
-    await redis.transaction([
-      ["ZREM", this.key("unacked_index"), place],
-      ["HDEL", this.key("unacked"), place],
-      ["RPUSH", this.key(routingKey), JSON.stringify(payload)],
-    ]);
-  }
-
-  /** Resolves when what was begun has had time to be waiting: a round trip of its connections after another. */
-  async settled(): Promise<void> {
-    for (let trips = 0; trips < 20; trips += 1) await this.store.existing([]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.store[Symbol.asyncDispose]();
-  }
-}
-
-interface PythonPayload {
-  readonly headers: Record<string, unknown>;
-  readonly properties: { readonly delivery_info: Record<string, unknown> };
-}
-
-function pythonEnvelope({ body, bodyEncoding }: { readonly body: string; readonly bodyEncoding?: string }): string {
-  return JSON.stringify({
-    body,
-    "content-encoding": "utf-8",
-    "content-type": "application/json",
-    headers: {},
-    properties: {
-      correlation_id: "c",
-      delivery_mode: 2,
-      delivery_info: { exchange: "", routing_key: "tasks" },
-      priority: 0,
-      ...(bodyEncoding === undefined ? {} : { body_encoding: bodyEncoding }),
-      delivery_tag: "11111111-2222-4333-8444-555555555555",
-    },
-  });
-}
-
-function bodyOf(envelope: string): string {
-  return Buffer.from((JSON.parse(envelope) as { body: string }).body, "base64").toString();
-}
-
-function textOf({ message }: { readonly message: Message }): string {
-  return Buffer.from(message.body).toString();
 }

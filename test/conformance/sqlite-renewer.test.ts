@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { loadDriver } from "../../src/adapters/sqlite/driver.ts";
 import { openRenewer } from "../../src/adapters/sqlite/renewer.ts";
-import type { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
 import { message } from "../../src/testing/conformance/broker/stage.ts";
 import { openBroker, openKeys, QUEUE } from "../support/blocked-child.ts";
 import { sqliteFile, type SqliteFile } from "../support/sqlite-file.ts";
@@ -25,7 +25,7 @@ it("renews the leases that are held, and names those that are not", async () => 
 
 it("renews claims by key and owner, also one that ran out and went to nobody", async () => {
   await using file = await sqliteFile();
-  await using keys = openKeys(file.path);
+  await using keys = openKeys(`sqlite:${file.path}`);
   await using renewer = open(file, "claims");
   await keys.claim("key", "me", 0);
   expect((await keys.read(["key"])).size).toBe(0);
@@ -64,8 +64,8 @@ function open({ path }: SqliteFile, kind: "leases" | "claims") {
   return { renew: renewer.renew.bind(renewer), [Symbol.asyncDispose]: () => renewer.close() };
 }
 
-async function brokerOn({ path }: SqliteFile): Promise<QueuedBroker> {
-  const broker = openBroker(path, LEASE_MS);
+async function brokerOn({ path }: SqliteFile): Promise<Broker> {
+  const broker = openBroker(`sqlite:${path}`, LEASE_MS);
   await broker.declare({ queues: [{ name: QUEUE }] });
   return broker;
 }

@@ -1,16 +1,14 @@
 /**
- * What a process does that a test of blocked event loops starts: `blocked-child.ts ROLE PATH LEASE_MS [BLOCK_MS]`. It tells the test what
- * happens.
+ * What a process does that a test of blocked event loops starts: `blocked-child.ts ROLE URL GO_FILE LEASE_MS [BLOCK_MS]`. It tells the
+ * test what happens.
  */
 import { statSync } from "node:fs";
+import { redis } from "celeriac/redis";
 import { sqlite } from "celeriac/sqlite";
-import { Database } from "../../src/adapters/sqlite/database.ts";
-import { SqliteStore } from "../../src/adapters/sqlite/sqlite-store.ts";
-import type { Delivery } from "../../src/broker/broker.ts";
-import { BrokerUnavailableError } from "../../src/broker/errors.ts";
+import type { Adapter } from "../../src/adapters/adapter.ts";
+import type { Broker, Delivery } from "../../src/broker/broker.ts";
 import { KeyHolder } from "../../src/broker/key-holder.ts";
 import type { KeyStore } from "../../src/broker/key-store.ts";
-import { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
 import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { toError } from "../../src/util/errors.ts";
 import type { Logger } from "../../src/util/logger.ts";
@@ -26,56 +24,59 @@ export type BlockedNews =
   | { readonly taken: string }
   | { readonly logged: string; readonly fields: Readonly<Record<string, unknown>> };
 
-/** The test makes this file to end a block that has no length of its own. */
-export function goFile(path: string): string {
-  return `${path}.go`;
+export function openBroker(url: string, leaseMs: number, clock: Clock = systemClock): Broker {
+  const broker = adapterAt(url).createBroker?.({ clock, log, leaseMs });
+  if (broker === undefined) throw new Error(`${url} has a broker.`);
+  return broker;
 }
 
-export function openBroker(path: string, leaseMs: number, clock: Clock = systemClock): QueuedBroker {
-  const url = `sqlite:${path}`;
-  const database = new Database({
-    path,
-    clock,
-    unavailable: (detail, options) => new BrokerUnavailableError(url, detail, options),
-  });
-  return new QueuedBroker({ store: new SqliteStore({ url, database }), clock, log, leaseMs });
-}
-
-export function openKeys(path: string, clock: Clock = systemClock): KeyStore {
-  const keys = sqlite({ path }).createKeyStore?.({ clock, log });
-  if (keys === undefined) throw new Error("SQLite has keys.");
+export function openKeys(url: string, clock: Clock = systemClock): KeyStore {
+  const keys = adapterAt(url).createKeyStore?.({ clock, log });
+  if (keys === undefined) throw new Error(`${url} has keys.`);
   return keys;
 }
 
-const ROLES: Readonly<Record<string, (path: string, leaseMs: number, blockMs: number) => Promise<void>>> = {
+function adapterAt(url: string): Adapter {
+  return url.startsWith("redis:") ? redis({ url }) : sqlite({ path: url.slice("sqlite:".length) });
+}
+
+interface Orders {
+  readonly url: string;
+  /** The test makes this file to end a block that has no length of its own. */
+  readonly goFile: string;
+  readonly leaseMs: number;
+  readonly blockMs: number;
+}
+
+const ROLES: Readonly<Record<string, (orders: Orders) => Promise<void>>> = {
   /** Takes one message at a time, blocks its event loop, and settles it in the same turn in which the loop is free again. */
-  block: async (path, leaseMs, blockMs) => {
-    await using broker = openBroker(path, leaseMs);
+  block: async (orders) => {
+    await using broker = openBroker(orders.url, orders.leaseMs);
     await consume(broker, async (delivery) => {
-      block(path, blockMs);
+      block(orders);
       const confirmed = await nameOf(delivery.confirm());
       tell({ confirmed, settled: await nameOf(delivery.ack()) });
     });
   },
   /** Takes messages and settles them at once. */
-  consume: async (path, leaseMs) => {
-    await using broker = openBroker(path, leaseMs);
+  consume: async ({ url, leaseMs }) => {
+    await using broker = openBroker(url, leaseMs);
     await consume(broker, (delivery) => delivery.ack());
   },
   /** Takes a key and blocks its event loop. */
-  "hold-key": async (path, leaseMs, blockMs) => {
-    await using keys = openKeys(path);
-    await using holder = new KeyHolder({ keys, clock: systemClock, log, ttlMs: leaseMs });
+  "hold-key": async (orders) => {
+    await using keys = openKeys(orders.url);
+    await using holder = new KeyHolder({ keys, clock: systemClock, log, ttlMs: orders.leaseMs });
     const held = await holder.take(KEY, { owner: String(process.pid) });
     if (held === undefined) throw new Error("The key is taken.");
     tell({ taken: KEY });
     await systemClock.sleep(50); // what was told is on its way
-    block(path, blockMs);
+    block(orders);
     tell({ confirmed: await nameOf(held.confirm()), settled: await nameOf(held.release()) });
   },
 };
 
-async function consume(broker: QueuedBroker, work: (delivery: Delivery) => Promise<void>): Promise<void> {
+async function consume(broker: Broker, work: (delivery: Delivery) => Promise<void>): Promise<void> {
   await broker.declare({ queues: [{ name: QUEUE }] });
   const consumer = broker.consume([QUEUE], { prefetch: 1 });
   tell({ ready: process.pid });
@@ -87,10 +88,10 @@ async function consume(broker: QueuedBroker, work: (delivery: Delivery) => Promi
 }
 
 /** Without a length: until the test says so. */
-function block(path: string, ms: number): void {
-  const end = systemClock.now() + ms;
+function block({ blockMs, goFile }: Orders): void {
+  const end = systemClock.now() + blockMs;
   const isOver = (): boolean =>
-    ms > 0 ? systemClock.now() >= end : statSync(goFile(path), { throwIfNoEntry: false }) !== undefined;
+    blockMs > 0 ? systemClock.now() >= end : statSync(goFile, { throwIfNoEntry: false }) !== undefined;
   while (!isOver());
 }
 
@@ -108,9 +109,9 @@ function tell(news: BlockedNews): void {
 const note = (logged: string, fields: Readonly<Record<string, unknown>> = {}): void => tell({ logged, fields });
 const log: Logger = { debug: () => undefined, info: () => undefined, warn: note, error: note };
 
-const [role = "", path, leaseMs, blockMs = "0"] = process.argv.slice(2);
+const [role = "", url, goFile = "", leaseMs, blockMs = "0"] = process.argv.slice(2);
 const run = ROLES[role];
-if (run !== undefined && path !== undefined) {
-  await run(path, Number(leaseMs), Number(blockMs));
+if (run !== undefined && url !== undefined) {
+  await run({ url, goFile, leaseMs: Number(leaseMs), blockMs: Number(blockMs) });
   process.disconnect();
 }

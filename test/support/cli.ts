@@ -63,12 +63,12 @@ export interface CliBed extends AsyncDisposable {
   worker(args?: readonly string[], options?: Partial<CliOptions>): Promise<WorkerProcess>;
 }
 
-/** `tasks` is TypeScript that defines tasks of `app`, whose broker and result backend are `sqlite:celeriac.db`. */
-export async function openCliBed(tasks: string): Promise<CliBed> {
+/** `tasks` is TypeScript that defines tasks of `app`, whose broker and result backend are at that URL: `sqlite:celeriac.db` unless it is told. */
+export async function openCliBed(tasks: string, url?: string): Promise<CliBed> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-cli-"));
   const workers: WorkerProcess[] = [];
-  const place = "sqlite:celeriac.db";
-  const absolutePlace = `sqlite:${join(directory, "celeriac.db")}`;
+  const place = url ?? "sqlite:celeriac.db";
+  const absolutePlace = url ?? `sqlite:${join(directory, "celeriac.db")}`;
   const producer = new Celeriac({ broker: absolutePlace, resultBackend: absolutePlace }, { env: {} });
   const source = `import { Celeriac } from "${new URL("../../src/index.ts", import.meta.url).href}";
     export const app: Celeriac = new Celeriac({ name: "test", broker: "${place}", resultBackend: "${place}" });

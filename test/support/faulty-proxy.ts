@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
 /** What becomes of the connections through a proxy. */
-export type Fault = "none" | "stall" | "refuse";
+export type Fault = "none" | "stall" | "refuse" | "mute";
 
 /** Stands between a client and a server of the loopback, and does to their connections what networks do. */
 export class FaultyProxy implements AsyncDisposable {
@@ -23,7 +23,7 @@ export class FaultyProxy implements AsyncDisposable {
     server.on("connection", (client) => this.#connect(client, target));
   }
 
-  /** `stall` lets nothing through any more, and tells nobody; `refuse` resets what comes. */
+  /** `stall` lets nothing through any more, and tells nobody; `mute` no answers; `refuse` resets what comes. */
   set(fault: Fault): void {
     this.#fault = fault;
     if (fault === "refuse") this.reset();
@@ -45,14 +45,16 @@ export class FaultyProxy implements AsyncDisposable {
     this.#keep(client);
     if (this.#fault === "refuse") client.resetAndDestroy();
     // Accepted, and nothing comes of it.
-    if (this.#fault !== "none") return;
+    if (this.#fault === "stall") return;
     const server = connect(target, "127.0.0.1");
     this.#keep(server);
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
-      from.on("data", (chunk) => to.write(chunk));
+      from.on("data", (chunk) => {
+        if (this.#fault !== "mute" || from === client) to.write(chunk);
+      });
       from.on("close", () => to.destroy());
     }
   }

@@ -12,8 +12,23 @@ import { startWorker, type WorkerProcess } from "./cli.ts";
 import { eventually } from "./eventually.ts";
 import { BROKEN, makePooledApp, type Place, PLACE_VARIABLE } from "./pooled-tasks.ts";
 import { type RecordedLine, recordingLogger } from "./recording-logger.ts";
+import { HAS_REDIS, RedisServer } from "./redis.ts";
 
-export const POOLS: readonly PoolName[] = ["inline", "threads", "processes"];
+/** Where messages and results are. */
+export type StoreName = "sqlite" | "redis";
+
+/** On Redis without threads: they differ from processes in nothing that Redis could see. */
+export const POOLED: readonly (readonly [PoolName, StoreName])[] = [
+  ["inline", "sqlite"],
+  ["threads", "sqlite"],
+  ["processes", "sqlite"],
+  ...(HAS_REDIS
+    ? ([
+        ["inline", "redis"],
+        ["processes", "redis"],
+      ] as const)
+    : []),
+];
 
 /** Children start slowly when the machine has much else to do. */
 export const PATIENCE = { timeoutMs: 20_000 };
@@ -21,9 +36,9 @@ export const PATIENCE = { timeoutMs: 20_000 };
 const APP_MODULE = new URL("./pooled-app.ts", import.meta.url);
 
 /** A worker's own options, and how its app differs. */
-export interface PooledWorkerOptions extends WorkerOptions, Omit<Place, "directory"> {}
+export interface PooledWorkerOptions extends WorkerOptions, Omit<Place, "directory" | "url"> {}
 
-/** One database, and workers on it that run the tasks of `pooled-tasks.ts` in one kind of pool. */
+/** One store, and workers on it that run the tasks of `pooled-tasks.ts` in one kind of pool. */
 export class PooledBed implements AsyncDisposable {
   readonly pool: PoolName;
   readonly directory: string;
@@ -32,22 +47,26 @@ export class PooledBed implements AsyncDisposable {
   /** What the workers of this process logged. */
   readonly log: readonly RecordedLine[];
   readonly #logger = recordingLogger();
+  /** Where messages and results are, unless it is the usual place in the directory. */
+  readonly #url: string | undefined;
   readonly #opened: AsyncDisposable[] = [];
 
-  private constructor(pool: PoolName, directory: string) {
+  private constructor(pool: PoolName, directory: string, server: RedisServer | undefined) {
     this.pool = pool;
     this.directory = directory;
+    this.#url = server === undefined ? undefined : this.#opening(server).url;
     this.log = this.#logger.lines;
-    this.app = this.#opening(makePooledApp({ directory }));
+    this.app = this.#opening(makePooledApp({ directory, url: this.#url }));
   }
 
-  static async open(pool: PoolName): Promise<PooledBed> {
-    return new PooledBed(pool, await mkdtemp(join(tmpdir(), "celeriac-pools-")));
+  static async open(pool: PoolName, store: StoreName = "sqlite"): Promise<PooledBed> {
+    const directory = await mkdtemp(join(tmpdir(), "celeriac-pools-"));
+    return new PooledBed(pool, directory, store === "redis" ? await RedisServer.start() : undefined);
   }
 
   /** A started worker in this process. */
   async worker({ config = {}, leavesOut = [], ...options }: PooledWorkerOptions = {}): Promise<Worker> {
-    const place: Place = { directory: this.directory, config, leavesOut };
+    const place: Place = { directory: this.directory, url: this.#url, config, leavesOut };
     process.env[PLACE_VARIABLE] = JSON.stringify(place); // for its children
     const app = this.#opening(makePooledApp(place, this.#logger.log));
     const appModule = { url: APP_MODULE.href };
@@ -62,7 +81,7 @@ export class PooledBed implements AsyncDisposable {
     args: readonly string[] = [],
     { config = {}, env = {} }: Pick<Place, "config"> & { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<WorkerProcess> {
-    const place: Place = { directory: this.directory, config };
+    const place: Place = { directory: this.directory, url: this.#url, config };
     const command = ["-A", fileURLToPath(APP_MODULE), "worker", "-P", this.pool, ...args];
     const options = { cwd: this.directory, env: { ...env, [PLACE_VARIABLE]: JSON.stringify(place) } };
     return this.#opening(await startWorker(command, options));

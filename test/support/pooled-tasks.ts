@@ -14,8 +14,10 @@ export const BROKEN = "broken";
 
 /** Where an app works, and how. Data, since processes hand it on. */
 export interface Place {
-  /** Has the app's database, its journal, and the gates that tasks wait at. */
+  /** Has the app's journal, and the gates that tasks wait at. */
   readonly directory: string;
+  /** Of its broker and result backend. @default a database in the directory */
+  readonly url?: string | undefined;
   readonly config?: CeleriacConfig;
   /** Tasks that this app does not know. */
   readonly leavesOut?: readonly string[];
@@ -33,13 +35,13 @@ class Flaky extends Error {
 }
 
 /** The app whose tasks are shown in every pool. They tell what they do in the journal, one line for each step. */
-export function makePooledApp({ directory, config = {}, leavesOut = [] }: Place, log?: Logger): Celeriac {
-  const database = `sqlite:${join(directory, "test.db")}`;
+export function makePooledApp({ directory, url, config = {}, leavesOut = [] }: Place, log?: Logger): Celeriac {
+  const store = url ?? `sqlite:${join(directory, "test.db")}`;
   const taskRetryPolicy = { autoretryFor: [Flaky], retryDelayMs: 0 };
   const defaults: CeleriacConfig = {
-    broker: database,
-    resultBackend: database,
-    brokerTransportOptions: { visibilityTimeout: 2 },
+    broker: store,
+    resultBackend: store,
+    brokerTransportOptions: { leaseTimeout: 2 },
     taskRetryPolicy,
   };
   const app = new Celeriac({ ...defaults, ...config }, { env: {}, ...(log === undefined ? {} : { log }) });

@@ -3,47 +3,78 @@ import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** The Celery that the interop tests speak with. */
-const CELERY_VERSION = "5.7.0";
-const PACKAGES = [`celery==${CELERY_VERSION}`, "kombu[redis]==5.7.0", "redis==7.1.0"];
+/** One of the Celerys that the tests with Python speak with. */
+export interface PythonPeer {
+  /** Shown in the names of tests. */
+  readonly name: string;
+  /** Environment variable with the path of a Python that has it. Set to nothing, its tests are left out. */
+  readonly variable: string;
+  /** Its environment, below `.cache`. */
+  readonly folder: string;
+  /** What pip installs. */
+  readonly packages: readonly string[];
+}
 
-const REPOSITORY = join(import.meta.dirname, "../..");
-const VENV = join(REPOSITORY, `.cache/python-celery-${CELERY_VERSION}-redis`);
+export const NEWEST_CELERY: PythonPeer = {
+  name: "Celery 5.7",
+  variable: "CELERIAC_TEST_PYTHON",
+  folder: "python-celery-5.7.0-redis",
+  packages: ["celery==5.7.0", "kombu[redis]==5.7.0", "redis==7.1.0"],
+};
 
-let python: Promise<string> | undefined;
+/** The versions of Debian 12, but for billiard: Debian patches Celery to go with a newer one. */
+export const DEBIAN_CELERY: PythonPeer = {
+  name: "Celery 5.2 of Debian 12",
+  variable: "CELERIAC_TEST_PYTHON_DEBIAN",
+  folder: "python-celery-5.2.6-redis",
+  packages: [
+    ...["celery==5.2.6", "kombu==5.2.4", "billiard==3.6.4.0", "redis==4.3.4"],
+    ...["amqp==5.1.1", "vine==5.0.0", "click==8.1.3"],
+  ],
+};
+
+export const PYTHON_PEERS: readonly PythonPeer[] = [NEWEST_CELERY, DEBIAN_CELERY];
+
+/** The path of the peer's Python, found or made by test/support/global/python.ts; empty where there is none to be had. */
+export function pythonOf({ variable }: PythonPeer): string {
+  return process.env[variable] ?? "";
+}
+
+const CACHE = join(import.meta.dirname, "../../.cache");
 
 /**
- * The path of a Python that has Celery. The first call ever makes it, which takes some seconds and needs `python3` with its `venv`
+ * The path of a Python that has the peer's Celery. The first call ever makes it, which takes some seconds and needs `python3` with its `venv`
  * module, and a package index for pip.
  */
-export function pythonWithCelery(): Promise<string> {
-  python ??= findOrCreate();
+export async function makePython(peer: PythonPeer): Promise<string> {
+  const venv = join(CACHE, peer.folder);
+  const python = join(venv, "bin/python");
+  if (await exists(python)) return python;
+  const unfinished = `${venv}.${process.pid}`;
+  await mkdir(CACHE, { recursive: true });
+  try {
+    await fill(unfinished, peer);
+    await publish(unfinished, venv);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
   return python;
 }
 
-async function findOrCreate(): Promise<string> {
-  const path = join(VENV, "bin/python");
-  if (await exists(path)) return path;
-  const unfinished = `${VENV}.${process.pid}`;
-  await mkdir(join(REPOSITORY, ".cache"), { recursive: true });
-  await run(
-    "python3",
-    ["-m", "venv", unfinished],
-    "python3 with its venv module (Debian: apt-get install python3-venv)",
-  );
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES];
-  await run(join(unfinished, "bin/python"), pip, `the Python packages ${PACKAGES.join(" ")} from pip`);
-  await publish(unfinished);
-  return path;
+async function fill(venv: string, { name, packages }: PythonPeer): Promise<void> {
+  const python = join(venv, "bin/python");
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages];
+  await run("python3", ["-m", "venv", venv], "python3 with its venv module (Debian: apt-get install python3-venv)");
+  await run(python, pip, `the Python packages ${packages.join(" ")} from pip`);
+  await run(python, ["-m", "celery", "--version"], `a python3 that ${name} runs on`);
 }
 
-/** A rename shows the environment to others only when it is whole; of two processes that make one at once, the later drops its own. */
-async function publish(unfinished: string): Promise<void> {
+/** A rename shows the environment to others only when it is whole; of two processes that make one at once, the later's is not needed. */
+async function publish(unfinished: string, venv: string): Promise<void> {
   try {
-    await rename(unfinished, VENV);
+    await rename(unfinished, venv);
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true });
-    if (!(await exists(VENV))) throw error;
+    if (!(await exists(venv))) throw error;
   }
 }
 

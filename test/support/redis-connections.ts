@@ -1,3 +1,4 @@
+import type { Companions } from "../../src/adapters/redis/connections/companions.ts";
 import { parseRedisUrl } from "../../src/adapters/redis/connections/redis-url.ts";
 import { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import type { RedisTlsOptions } from "../../src/adapters/redis/redis-options.ts";
@@ -10,16 +11,18 @@ export interface TestConnectionsOptions {
   readonly log?: Logger;
   readonly masterName?: string;
   readonly tls?: RedisTlsOptions;
+  readonly companions?: Companions;
 }
 
 /** Connections whose users are told of a broker that is not available. */
 export function redisConnections(
   url: string,
-  { clock = systemClock, log = silentLogger, masterName, tls }: TestConnectionsOptions = {},
+  { clock = systemClock, log = silentLogger, masterName, tls, companions }: TestConnectionsOptions = {},
 ): SupervisedConnections {
   return new SupervisedConnections({
     url,
     endpoint: { address: parseRedisUrl(url, masterName), tls },
+    companions,
     clock,
     log,
     unavailable: (detail, options) => new BrokerUnavailableError(url, detail, options),

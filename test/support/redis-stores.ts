@@ -1,6 +1,6 @@
 import { parseRedisUrl } from "../../src/adapters/redis/connections/redis-url.ts";
 import { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
-import { leaseRenewerSource } from "../../src/adapters/redis/store/lease-renewer-source.ts";
+import { renewerSource } from "../../src/adapters/redis/renewer-source.ts";
 import { RedisStore } from "../../src/adapters/redis/store/redis-store.ts";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import { systemClock, type Clock } from "../../src/util/clock.ts";
@@ -20,7 +20,7 @@ export function openRedisStore({
   keyPrefix = "",
   ...options
 }: RedisStoreOptions): RedisStore {
-  const renewer = leaseRenewerSource({ url, endpoint: { address: parseRedisUrl(url) }, keyPrefix });
+  const renewer = renewerSource({ renews: "leases", url, endpoint: { address: parseRedisUrl(url) }, keyPrefix });
   return new RedisStore({ url, connections: openConnections(url, clock), clock, keyPrefix, renewer, ...options });
 }
 

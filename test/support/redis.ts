@@ -11,6 +11,8 @@ const PROGRAM = process.env["CELERIAC_TEST_REDIS_SERVER"] ?? "";
 /** Whether there is a `redis-server` to be started. test/support/global/redis.ts finds it; test/support/with-redis.ts skips tests without it. */
 export const HAS_REDIS: boolean = PROGRAM !== "";
 
+/** What the hunts start, which no test has looked for it. */
+const IN_PATH = "redis-server";
 const IN_MEMORY = ["--save", "", "--appendonly", "no"];
 
 /** A Redis server of a test's own, on a free port of the loopback and in a directory of its own, which writes nothing to the disk unless asked to. */
@@ -54,11 +56,16 @@ export class RedisServer implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** 0 while it does not run. */
+  get pid(): number {
+    return this.#running?.process.pid ?? 0;
+  }
+
   /** After `kill`: on the same port, with what the disk has. */
   async start(...more: readonly string[]): Promise<void> {
     const place = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.directory];
     const options = [...this.#options, ...place, ...more];
-    const process = spawn(PROGRAM, options, { stdio: ["ignore", "pipe", "inherit"] });
+    const process = spawn(PROGRAM === "" ? IN_PATH : PROGRAM, options, { stdio: ["ignore", "pipe", "inherit"] });
     this.#running = { process, exit: once(process, "exit") };
     for await (const line of createInterface(process.stdout)) {
       if (/Ready to accept connections|\+monitor/.test(line)) {

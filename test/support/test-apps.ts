@@ -7,6 +7,8 @@ import { sqlite } from "celeriac/sqlite";
 import { Worker, type WorkerOptions } from "celeriac/worker";
 import type { Adapter } from "../../src/adapters/adapter.ts";
 import { recordingLogger, type RecordedLine } from "./recording-logger.ts";
+import { HAS_REDIS } from "./redis.ts";
+import { ownPlaceInRedis } from "./redis-of-file.ts";
 
 /** Where a test's app keeps its messages and results. */
 export interface TestBed extends AsyncDisposable {
@@ -18,12 +20,19 @@ export interface TestBed extends AsyncDisposable {
   readonly log: readonly RecordedLine[];
 }
 
-export type TestBedName = "memory" | "sqlite";
-export const TEST_BEDS: readonly TestBedName[] = ["memory", "sqlite"];
+/** Places for messages and results, each made anew; SQLite's is in a directory that is removed with the bed. */
+const PLACES = {
+  memory: () => memory(),
+  sqlite: (directory) => sqlite({ path: join(directory, "test.db") }),
+  redis: () => ownPlaceInRedis(),
+} as const satisfies Readonly<Record<string, (directory: string) => Adapter | Promise<Adapter>>>;
+
+export type TestBedName = keyof typeof PLACES;
+export const TEST_BEDS: readonly TestBedName[] = ["memory", "sqlite", ...(HAS_REDIS ? (["redis"] as const) : [])];
 
 export async function openTestBed(name: TestBedName): Promise<TestBed> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-test-"));
-  const adapter: Adapter = name === "memory" ? memory() : sqlite({ path: join(directory, "test.db") });
+  const adapter = await PLACES[name](directory);
   const workers: Worker[] = [];
   const apps: Celeriac[] = [];
   const { log, lines } = recordingLogger();

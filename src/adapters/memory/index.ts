@@ -18,7 +18,7 @@ export function memory(): Required<Adapter> {
   const resultsOn = (clock: Clock): MemoryResults => (results ??= new MemoryResults(clock));
   return {
     url: "memory:",
-    createBroker: ({ clock, log, visibilityTimeoutMs: leaseMs }) => {
+    createBroker: ({ clock, log, leaseMs }) => {
       const store = new MemoryStore({ clock, queues: queuesOn(clock) });
       return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
     },

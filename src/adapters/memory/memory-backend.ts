@@ -1,8 +1,12 @@
+import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
 import { ResultBackendUnavailableError } from "../../backend/errors.ts";
+import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta } from "../../backend/task-meta.ts";
 import type { TaskMeta } from "../../backend/task-meta.ts";
 import type { Clock } from "../../util/clock.ts";
+import { MemoryChords } from "./memory-chords.ts";
+import { MemoryGroups } from "./memory-groups.ts";
 import { MemoryResults } from "./memory-results.ts";
 
 export interface MemoryBackendOptions {
@@ -15,6 +19,8 @@ export interface MemoryBackendOptions {
 
 /** Results in this process's memory, gone with it. They are kept as the text that would be stored elsewhere. */
 export class MemoryBackend implements ResultBackend {
+  readonly groups: GroupRecords;
+  readonly chords: ChordCounters;
   readonly #results: MemoryResults;
   readonly #expiresMs: number;
   readonly #watches = new Set<MemoryWatch>();
@@ -23,6 +29,9 @@ export class MemoryBackend implements ResultBackend {
   constructor({ clock, resultExpiresMs, results = new MemoryResults(clock) }: MemoryBackendOptions) {
     this.#results = results;
     this.#expiresMs = resultExpiresMs;
+    const run = <T>(work: () => T): Promise<T> => this.#do(work);
+    this.groups = new MemoryGroups({ records: results.groups, expiresMs: resultExpiresMs, run });
+    this.chords = new MemoryChords({ chords: results.chords, clock, lifeMs: lifeOf({ resultExpiresMs }), run });
   }
 
   open(): Promise<void> {

@@ -1,5 +1,7 @@
 import type { TaskMeta } from "../../backend/task-meta.ts";
 import type { Clock } from "../../util/clock.ts";
+import { ExpiringMap } from "./expiring-map.ts";
+import type { MemoryChord } from "./memory-chords.ts";
 
 type Listener = (taskId: string, text: string) => void;
 
@@ -11,8 +13,14 @@ interface StoredResult {
   readonly expiresAt: number;
 }
 
-/** Result documents by task id, on one clock. What several backends share, they share as processes share a database. */
+/**
+ * Result documents by task id, and what is kept of groups and chords, on one clock. What several backends share, they share as processes share
+ * a database.
+ */
 export class MemoryResults {
+  /** Records as text, by group id. */
+  readonly groups: ExpiringMap<string>;
+  readonly chords: ExpiringMap<MemoryChord>;
   readonly #clock: Clock;
   /** Oldest first. Where all are kept equally long, the first is the next to expire. */
   readonly #results = new Map<string, StoredResult>();
@@ -20,6 +28,8 @@ export class MemoryResults {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.groups = new ExpiringMap(clock);
+    this.chords = new ExpiringMap(clock);
   }
 
   /** Stores a document unless the task has succeeded before. False, with nothing stored, when a later run has told of the task. */

@@ -1,32 +1,11 @@
 import type { Claim } from "../../broker/key-store.ts";
 import type { ClaimName } from "../../broker/leases/claim-receipt.ts";
-import { script, type RedisLink } from "./connections/redis-link.ts";
+import { RENEW } from "./claim-scripts.ts";
+import type { RedisLink } from "./connections/redis-link.ts";
+import { flagsOf } from "./flags-of.ts";
 
 /** Claims that one script renews: others wait meanwhile. */
 const AT_ONCE = 100;
-
-/**
- * For each claim its key and its family, and how it begins and its key's own name; before these, for how long in milliseconds. Answers 0 for
- * those that are not held by this owner.
- */
-const RENEW = script(`
-local ttl = tonumber(ARGV[1])
-local time = redis.call('TIME')
-local till = time[1] * 1000 + math.floor(time[2] / 1000) + ttl
-local renewed = {}
-for i = 1, #KEYS, 2 do
-  local key, family, beginning, name = KEYS[i], KEYS[i + 1], ARGV[i + 1], ARGV[i + 2]
-  if redis.call('GETRANGE', key, 0, #beginning - 1) == beginning then
-    redis.call('PEXPIRE', key, ttl)
-    redis.call('ZADD', family, till, name)
-    if redis.call('PTTL', family) < ttl then redis.call('PEXPIRE', family, ttl) end
-    renewed[#renewed + 1] = 1
-  else
-    renewed[#renewed + 1] = 0
-  end
-end
-return renewed
-`);
 
 /** The names of what a key store keeps. */
 export class ClaimKeys {
@@ -65,14 +44,11 @@ export async function renewClaims(
   claims: readonly ClaimName[],
   ttlMs: number,
 ): Promise<readonly boolean[]> {
-  const calls: Promise<unknown>[] = [];
-  for (let start = 0; start < claims.length; start += AT_ONCE) {
-    const some = claims.slice(start, start + AT_ONCE);
+  return flagsOf(claims, AT_ONCE, (some) => {
     const names = some.flatMap(({ key }) => [keys.claim(key), keys.family(key)]);
     const args = some.flatMap(({ key, owner }) => [encodeClaim(owner).beginning, key]);
-    calls.push(link.script(RENEW, names, [wholeMs(ttlMs), ...args]));
-  }
-  return ((await Promise.all(calls)) as readonly (readonly number[])[]).flat().map((renewed) => renewed === 1);
+    return link.script(RENEW, names, [wholeMs(ttlMs), ...args]);
+  });
 }
 
 /** The longest that Redis' clock can add to. */

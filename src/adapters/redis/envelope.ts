@@ -126,6 +126,15 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    return parsePython(text);
+  }
+}
+
+/** Python writes NaN and Infinity into headers too. */
+function parsePython(text: string): unknown {
+  try {
+    return decodeJson(text);
+  } catch {
     return undefined;
   }
 }

@@ -3,16 +3,17 @@ import { BrokerUnavailableError } from "../../broker/errors.ts";
 import { QueuedBroker } from "../../broker/queued/queued-broker.ts";
 import { maskUrl } from "../../util/mask-url.ts";
 import type { Adapter, AdapterContext } from "../adapter.ts";
+import { Companions } from "./connections/companions.ts";
 import type { Unavailable } from "./connections/failure.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
 import { parseRedisUrl } from "./connections/redis-url.ts";
 import { SupervisedConnections } from "./connections/supervised-connections.ts";
+import { EmptyFamilies } from "./empty-families.ts";
 import { RedisBackend } from "./redis-backend.ts";
 import { RedisBroadcaster } from "./redis-broadcaster.ts";
 import { RedisKeyStore } from "./redis-keys.ts";
 import type { RedisOptions } from "./redis-options.ts";
 import { renewerSource } from "./renewer-source.ts";
-import { leaseRenewerSource } from "./store/lease-renewer-source.ts";
 import { RedisStore } from "./store/redis-store.ts";
 
 export { RedisUrlError } from "./connections/redis-url.ts";
@@ -20,22 +21,24 @@ export type { RedisOptions, RedisTlsOptions } from "./redis-options.ts";
 
 /** Queues, results and keys in a Redis, as Celery keeps them, shared with Python. Throws RedisUrlError. */
 export function redis(options: RedisOptions): Adapter {
-  const { tls, sentinelUsername, sentinelPassword, globalKeyprefix = "", resultKeyprefix = "" } = options;
+  const { tls, sentinelUsername, sentinelPassword, globalKeyprefix: keyPrefix = "", resultKeyprefix = "" } = options;
   const url = maskUrl(options.url);
   const address = parseRedisUrl(options.url, options.masterName);
   const endpoint = { address, tls, sentinelUsername, sentinelPassword };
+  const companions = new Companions();
+  const families = new EmptyFamilies();
   const connect = ({ clock, log }: AdapterContext, unavailable: Unavailable): RedisConnections =>
-    new SupervisedConnections({ url, endpoint, clock, log, unavailable });
+    new SupervisedConnections({ url, endpoint, companions, clock, log, unavailable });
   const brokerUnavailable: Unavailable = (detail, cause) => new BrokerUnavailableError(url, detail, cause);
   const resultsUnavailable: Unavailable = (detail, cause) => new ResultBackendUnavailableError(url, detail, cause);
   return {
     url,
     createBroker: (context) => {
-      const { clock, log, visibilityTimeoutMs: leaseMs } = context;
+      const { clock, log, leaseMs, visibilityTimeoutMs } = context;
       const connections = connect(context, brokerUnavailable);
-      const renewer = leaseRenewerSource({ url, endpoint, keyPrefix: globalKeyprefix });
-      const store = new RedisStore({ url, connections, clock, keyPrefix: globalKeyprefix, renewer });
-      const broadcaster = new RedisBroadcaster({ connections, keyPrefix: globalKeyprefix, db: address.db });
+      const renewer = renewerSource({ renews: "leases", url, endpoint, keyPrefix });
+      const store = new RedisStore({ url, connections, clock, keyPrefix, renewer, visibilityTimeoutMs, families });
+      const broadcaster = new RedisBroadcaster({ connections, keyPrefix, db: address.db });
       return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
     },
     createResultBackend: (context) =>
@@ -49,8 +52,9 @@ export function redis(options: RedisOptions): Adapter {
     createKeyStore: (context) =>
       new RedisKeyStore({
         connections: connect(context, brokerUnavailable),
-        keyPrefix: globalKeyprefix,
-        renewer: renewerSource({ url, endpoint, keyPrefix: globalKeyprefix }),
+        keyPrefix,
+        renewer: renewerSource({ renews: "claims", url, endpoint, keyPrefix }),
+        families,
       }),
   };
 }

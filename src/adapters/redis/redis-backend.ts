@@ -1,3 +1,5 @@
+import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
+import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
 import type { Abortable } from "../../util/abortable.ts";
@@ -7,6 +9,8 @@ import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
+import { RedisChords } from "./redis-chords.ts";
+import { RedisGroups } from "./redis-groups.ts";
 import { ResultFeed } from "./result-feed.ts";
 import { ResultKeys } from "./result-keys.ts";
 import { storeResults, type EncodedResult } from "./store-results.ts";
@@ -29,6 +33,8 @@ export interface RedisBackendOptions {
  * process waits for is one subscription.
  */
 export class RedisBackend implements ResultBackend {
+  readonly groups: GroupRecords;
+  readonly chords: ChordCounters;
   readonly #connections: RedisConnections;
   readonly #keys: ResultKeys;
   readonly #log: Logger;
@@ -39,6 +45,9 @@ export class RedisBackend implements ResultBackend {
     this.#connections = connections;
     this.#keys = new ResultKeys(keyPrefix);
     this.#log = log;
+    const shared = { link: connections.commands, keys: this.#keys };
+    this.groups = new RedisGroups({ ...shared, expiresMs: resultExpiresMs });
+    this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs }) });
     this.#results = new Batcher((results) =>
       storeResults(connections.commands, this.#keys, results, Math.ceil(resultExpiresMs)),
     );

@@ -2,8 +2,10 @@ import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import { siblingModule } from "../../util/sibling-module.ts";
 import type { Endpoint } from "./connections/endpoint.ts";
 
-/** How a thread renews the claims of a key store: a copy of what it needs for a connection of its own. */
+/** What a thread needs in order to renew over a connection of its own: it gets a copy. */
 export interface RenewerData {
+  /** Of a store, or the claims of a key store. */
+  readonly renews: "leases" | "claims";
   /** For messages; secrets masked. */
   readonly url: string;
   readonly endpoint: Endpoint;

@@ -1,22 +1,43 @@
-/** What the thread that renews runs for the claims in a Redis: a connection of its own. */
+/** What the thread that renews runs for what is held in a Redis: a connection of its own. */
 import { BrokerUnavailableError } from "../../broker/errors.ts";
 import { parseClaim } from "../../broker/leases/claim-receipt.ts";
 import type { OpenRenewer, Renewer } from "../../broker/leases/renewer.ts";
 import { systemClock } from "../../util/clock.ts";
 import { silentLogger } from "../../util/logger.ts";
 import { ClaimKeys, renewClaims } from "./claims.ts";
-import type { RedisConnections } from "./connections/redis-link.ts";
+import type { RedisConnections, RedisLink } from "./connections/redis-link.ts";
 import { SupervisedConnections } from "./connections/supervised-connections.ts";
 import type { RenewerData } from "./renewer-source.ts";
+import { StoreKeys } from "./store/keys.ts";
+import { renew as renewLeases } from "./store/settle.ts";
 
-export const openRenewer: OpenRenewer = (data) => new ClaimRenewer(data as RenewerData);
+export const openRenewer: OpenRenewer = (data) => {
+  const { renews, keyPrefix, ...place } = data as RenewerData;
+  return new RedisRenewer(place, renews === "leases" ? ofLeases(keyPrefix) : ofClaims(keyPrefix));
+};
 
-class ClaimRenewer implements Renewer {
+/** Renews, and returns the receipts that were no longer held. */
+type Renew = (link: RedisLink, receipts: readonly string[], ms: number) => Promise<readonly string[]>;
+
+function ofLeases(keyPrefix: string): Renew {
+  const keys = new StoreKeys(keyPrefix);
+  return (link, receipts, ms) => renewLeases(link, keys, receipts, ms);
+}
+
+function ofClaims(keyPrefix: string): Renew {
+  const keys = new ClaimKeys(keyPrefix);
+  return async (link, receipts, ms) => {
+    const isHeld = await renewClaims(link, keys, receipts.map(parseClaim), ms);
+    return receipts.filter((_, index) => isHeld[index] === false);
+  };
+}
+
+class RedisRenewer implements Renewer {
   readonly #connections: RedisConnections;
-  readonly #keys: ClaimKeys;
+  readonly #renew: Renew;
 
-  constructor({ url, endpoint, keyPrefix }: RenewerData) {
-    this.#keys = new ClaimKeys(keyPrefix);
+  constructor({ url, endpoint }: Pick<RenewerData, "url" | "endpoint">, renew: Renew) {
+    this.#renew = renew;
     this.#connections = new SupervisedConnections({
       url,
       endpoint,
@@ -26,9 +47,8 @@ class ClaimRenewer implements Renewer {
     });
   }
 
-  async renew(receipts: readonly string[], ms: number): Promise<readonly string[]> {
-    const isHeld = await renewClaims(this.#connections.commands, this.#keys, receipts.map(parseClaim), ms);
-    return receipts.filter((_, index) => isHeld[index] === false);
+  renew(receipts: readonly string[], ms: number): Promise<readonly string[]> {
+    return this.#renew(this.#connections.commands, receipts, ms);
   }
 
   async close(): Promise<void> {

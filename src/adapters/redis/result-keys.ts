@@ -1,11 +1,13 @@
 /** The names of what a result backend keeps; a result is published on a channel of the same name as its key. Celery: `celery/backends/base.py:KeyValueStoreBackend`. */
 export class ResultKeys {
   readonly #metas: string;
+  readonly #groups: string;
   readonly #fences: string;
 
   constructor(keyPrefix: string) {
     const prefix = withSeparator(keyPrefix);
     this.#metas = `${prefix}celery-task-meta-`;
+    this.#groups = `${prefix}celery-taskset-meta-`;
     this.#fences = `${prefix}celeriac:fence:`;
   }
 
@@ -17,9 +19,35 @@ export class ResultKeys {
     return this.#fences + taskId;
   }
 
+  group(groupId: string): string {
+    return this.#groups + groupId;
+  }
+
+  /**
+   * What is kept of a chord. `parts`: sorted set of what the members ended with, by their places in the header. `added`: how many came to
+   * the header later. `places`: set of the members counted. `claim`: who is about to send the body, or `done`. `group`: the header's record,
+   * where the header is nested. Source: `celery/backends/redis.py:RedisBackend.on_chord_part_return`.
+   */
+  chord(chordId: string): ChordKeys {
+    const group = this.group(chordId);
+    return {
+      ...{ parts: `${group}.j`, added: `${group}.t`, size: `${group}.s` },
+      ...{ places: `${group}.d`, claim: `${group}.c`, group },
+    };
+  }
+
   taskId(meta: string): string {
     return meta.slice(this.#metas.length);
   }
+}
+
+export interface ChordKeys {
+  readonly parts: string;
+  readonly added: string;
+  readonly size: string;
+  readonly places: string;
+  readonly claim: string;
+  readonly group: string;
 }
 
 /** Celery: `base.py:KeyValueStoreBackend._add_global_keyprefix`. */

@@ -1,4 +1,5 @@
 import { script, type RedisLink } from "./connections/redis-link.ts";
+import { flagsOf } from "./flags-of.ts";
 import type { ResultKeys } from "./result-keys.ts";
 
 export interface EncodedResult {
@@ -15,10 +16,14 @@ const AT_ONCE = 50;
  * For each result the keys of its document and its fence, and the fence or nothing and the document; before these, for how long they are
  * kept in milliseconds. Answers 0 for those whose record is of a later run, with nothing stored. Else the first success stands, as in Celery
  * (`celery/backends/base.py:KeyValueStoreBackend._store_result`), which writes the state first, as we do. Most are the first of their task.
+ *
+ * PEXPIRE, which needs no memory, comes first of all: a server that is full refuses a script at its first write alone, and a task that cannot tell its
+ * end cannot make room either.
  */
 const STORE = script(`
 local ttl = ARGV[1]
 local stored = {}
+redis.call('PEXPIRE', KEYS[2], ttl)
 for i = 1, #KEYS, 2 do
   local meta, fenceKey, fence, text = KEYS[i], KEYS[i + 1], ARGV[i + 1], ARGV[i + 2]
   local isLate, isOver = false, false
@@ -51,11 +56,8 @@ export async function storeResults(
   results: readonly EncodedResult[],
   ttlMs: number,
 ): Promise<readonly boolean[]> {
-  const calls: Promise<unknown>[] = [];
-  for (let start = 0; start < results.length; start += AT_ONCE) {
-    const some = results.slice(start, start + AT_ONCE);
+  return flagsOf(results, AT_ONCE, (some) => {
     const names = some.flatMap(({ taskId }) => [keys.meta(taskId), keys.fence(taskId)]);
-    calls.push(link.script(STORE, names, [ttlMs, ...some.flatMap(({ fence, text }) => [fence ?? "", text])]));
-  }
-  return ((await Promise.all(calls)) as readonly (readonly number[])[]).flat().map((stored) => stored === 1);
+    return link.script(STORE, names, [ttlMs, ...some.flatMap(({ fence, text }) => [fence ?? "", text])]);
+  });
 }

@@ -41,7 +41,7 @@ export function sqlite({ path: file, synchronous = "full" }: SqliteOptions): Ada
     });
   return {
     url,
-    createBroker: ({ clock, log, visibilityTimeoutMs: leaseMs }) => {
+    createBroker: ({ clock, log, leaseMs }) => {
       const database = brokerDatabase(clock);
       const store = new SqliteStore({ url, database });
       return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database.sibling()), clock, log, leaseMs });

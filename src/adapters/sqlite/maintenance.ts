@@ -1,5 +1,6 @@
 import { ClockLeap } from "../../util/clock-leap.ts";
 import type { Clock } from "../../util/clock.ts";
+import { pruneExpiredChords } from "./chords.ts";
 import { isBusy } from "./failure.ts";
 import { removeExpiredQueues } from "./queues.ts";
 import { DELAYED, LEASED } from "./schema.ts";
@@ -90,10 +91,9 @@ async function deleteExpired(database: SharedDatabase, now: number, pause: Pause
   });
   const steps = [
     (sql: Sql) => pruneBroadcasts(sql, now),
-    (sql: Sql) =>
-      sql(
-        "DELETE FROM results WHERE seq IN (SELECT seq FROM results WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
-      ).run(now, ROWS_A_STEP).changes,
+    (sql: Sql) => pruneExpiredChords(sql, now, ROWS_A_STEP),
+    (sql: Sql) => pruneExpired(sql, "results", now),
+    (sql: Sql) => pruneExpired(sql, "result_groups", now),
   ];
   for (const step of steps) {
     const isMoreToDo = async (): Promise<boolean> => Number(await database.transaction("relaxed", step)) >= ROWS_A_STEP;
@@ -107,6 +107,11 @@ function pruneBroadcasts(sql: Sql, now: number): number | bigint {
     `DELETE FROM broadcasts WHERE id IN (SELECT id FROM broadcasts ORDER BY id LIMIT ${ROWS_A_STEP}) AND sent_at < ?`,
   );
   return statement.run(now - BROADCAST_AGE_MS).changes;
+}
+
+function pruneExpired(sql: Sql, table: "results" | "result_groups", now: number): number | bigint {
+  const expired = `SELECT rowid FROM ${table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ${ROWS_A_STEP}`;
+  return sql(`DELETE FROM ${table} WHERE rowid IN (${expired})`).run(now).changes;
 }
 
 /** The file gets smaller only when the log is written back into it. */

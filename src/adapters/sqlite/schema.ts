@@ -129,6 +129,28 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE fences (last INTEGER NOT NULL) STRICT;  -- one row: the fence of the latest hand-out
   INSERT INTO fences VALUES (0);
   `,
+  `
+  CREATE TABLE result_groups (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+  CREATE INDEX result_groups_expiring ON result_groups (expires_at);
+
+  CREATE TABLE chords (
+    id TEXT PRIMARY KEY,
+    size INTEGER,           -- null until it is known
+    joined INTEGER NOT NULL DEFAULT 0,
+    claim TEXT,             -- the place of the member that is about to send the body
+    claimed_until INTEGER,
+    is_over INTEGER NOT NULL DEFAULT 0,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX chords_expiring ON chords (expires_at);
+  CREATE TABLE chord_parts (
+    chord TEXT NOT NULL,
+    place INTEGER NOT NULL, -- in the header; 9007199254740991 for a member without one
+    task_id TEXT NOT NULL,
+    part TEXT NOT NULL,
+    UNIQUE (chord, place, task_id)
+  ) STRICT;
+  `,
 ];
 
 /** Brings the file to our version, however many processes try at once. Throws SchemaError for a file that is not ours, or newer than we are. */

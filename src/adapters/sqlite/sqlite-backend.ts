@@ -1,3 +1,5 @@
+import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
+import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
 import type { Abortable } from "../../util/abortable.ts";
@@ -7,6 +9,8 @@ import type { Logger } from "../../util/logger.ts";
 import { isRefusal, type Database } from "./database.ts";
 import { ResultFeed } from "./result-feed.ts";
 import type { Sql } from "./shared-database.ts";
+import { SqliteChords } from "./sqlite-chords.ts";
+import { SqliteGroups } from "./sqlite-groups.ts";
 
 const ROW = "INTO results (task_id, state, fence, expires_at, meta) VALUES (?, ?, ?, ?, ?)";
 const EARLIER = "SELECT state, fence FROM results WHERE task_id = ? AND expires_at > ?";
@@ -25,6 +29,8 @@ export interface SqliteBackendOptions {
 
 /** Results as Celery's JSON documents, one row for each task. What one turn of the event loop stores is one commit, synced to the disk. */
 export class SqliteBackend implements ResultBackend {
+  readonly groups: GroupRecords;
+  readonly chords: ChordCounters;
   readonly #database: Database;
   readonly #expiresMs: number;
   readonly #log: Logger;
@@ -35,6 +41,8 @@ export class SqliteBackend implements ResultBackend {
     this.#database = database;
     this.#expiresMs = resultExpiresMs;
     this.#log = log;
+    this.groups = new SqliteGroups(database, resultExpiresMs);
+    this.chords = new SqliteChords(database, lifeOf({ resultExpiresMs }));
     this.#results = new Batcher((results) => this.#store(results), { isolates: isRefusal });
     this.#feed = new ResultFeed(database, log);
   }

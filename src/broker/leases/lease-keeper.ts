@@ -112,6 +112,12 @@ export class LeaseKeeper implements AsyncDisposable {
     return age >= 0 && age < this.#options.leaseMs - this.#intervalMs && !this.#table.isLost(slot);
   }
 
+  /** Until when the lease lasts without another renewal, in milliseconds since the epoch; 0 for what is not held. */
+  heldUntil(receipt: string): number {
+    const slot = this.#slots.get(receipt);
+    return slot === undefined ? 0 : this.#table.renewedAt(slot) + this.#options.leaseMs;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
     for (const receipt of this.#slots.keys()) this.release(receipt);

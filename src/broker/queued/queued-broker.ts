@@ -1,7 +1,5 @@
 import type { Topology } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
-import { exponentialBackoff } from "../../util/backoff.ts";
-import { Batcher } from "../../util/batcher.ts";
 import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -24,10 +22,11 @@ import type { Broadcaster } from "../broadcaster.ts";
 import { MessageTooLargeError } from "../errors.ts";
 import { LeaseKeeper } from "../leases/lease-keeper.ts";
 import { atMost } from "../../util/at-most.ts";
-import type { MessageStore, Settlement } from "./message-store.ts";
+import type { MessageStore } from "./message-store.ts";
 import { Publisher } from "./publisher.ts";
 import { QueuedConsumer } from "./queued-consumer.ts";
-import { isRefusal, StoreConnection } from "./store-connection.ts";
+import { Settler } from "./settler.ts";
+import { StoreConnection } from "./store-connection.ts";
 
 export interface QueuedBrokerOptions {
   /** Owned by the broker: disposed with it. */
@@ -44,8 +43,6 @@ const DEFAULT_LEASE_MS = 20_000;
 /** How long disposing waits for the store, in milliseconds. */
 const DISPOSE_MS = 4_000;
 
-const SETTLE_RETRY = { baseMs: 100, maxMs: 2_000 } as const;
-
 /** AMQP semantics over a store that has none. */
 export class QueuedBroker implements Broker {
   readonly features: BrokerFeatures;
@@ -55,7 +52,7 @@ export class QueuedBroker implements Broker {
   readonly #leaseMs: number;
   readonly #connection: StoreConnection;
   readonly #publisher: Publisher;
-  readonly #settler: Batcher<Settlement, boolean>;
+  readonly #settler: Settler;
   readonly #keeper: LeaseKeeper;
   readonly #consumers = new Set<QueuedConsumer>();
   /** Names of the exclusive queues that were declared here. */
@@ -72,7 +69,7 @@ export class QueuedBroker implements Broker {
     this.#leaseMs = leaseMs;
     this.#connection = new StoreConnection(store, log);
     this.#publisher = new Publisher(this.#connection);
-    this.#settler = new Batcher((settlements) => this.#settle(settlements), { isolates: isRefusal });
+    this.#settler = new Settler({ connection: this.#connection, clock, ending: this.#disposing.signal });
     const renew = (receipts: readonly string[]): Promise<readonly string[]> =>
       this.#connection.run((opened) => opened.renew(receipts, leaseMs));
     this.#keeper = new LeaseKeeper({ renew, renewer: store.renewer, leaseMs, clock, log });
@@ -183,21 +180,6 @@ export class QueuedBroker implements Broker {
 
   #refuseWhenDisposed(): void {
     if (this.#disposing.signal.aborted) throw this.#connection.closedError();
-  }
-
-  /** A settlement is worth waiting for: while the broker is away nobody else gets the message either. */
-  async #settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        const lost = new Set(await this.#connection.run((store) => store.settle(settlements)));
-        return settlements.map(({ receipt }) => !lost.has(receipt));
-      } catch (error) {
-        if (isRefusal(error) || this.#disposing.signal.aborted) throw error;
-      }
-      // Disposing ends the pause early; then comes the last attempt.
-      const { signal } = this.#disposing;
-      await this.#clock.sleep(exponentialBackoff(failures, SETTLE_RETRY), { signal }).catch(() => undefined);
-    }
   }
 
   #forgetConsumer(consumer: QueuedConsumer): void {

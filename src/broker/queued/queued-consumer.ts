@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 
 import { AsyncQueue } from "../../util/async-queue.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
-import type { Batcher } from "../../util/batcher.ts";
 import type { Clock } from "../../util/clock.ts";
 import { deferred } from "../../util/deferred.ts";
 import type { Deferred } from "../../util/deferred.ts";
@@ -18,6 +17,7 @@ import { Attendance } from "./attendance.ts";
 import type { Settlement } from "./message-store.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
 import type { DeliveryOwner } from "./queued-delivery.ts";
+import type { Settler } from "./settler.ts";
 import type { StoreConnection } from "./store-connection.ts";
 
 /** Longest wait of one take, in milliseconds: so often at least is the store asked anew. */
@@ -26,12 +26,12 @@ const TAKE_WAIT_MS = 5_000;
 /** How long disposing waits for the store, in milliseconds. */
 const DISPOSE_MS = 2_000;
 
-const RETRY = { baseMs: 100, maxMs: 5_000 } as const;
+/** Some seconds go by at each try where nothing answers: pauses may add but little to them. */
+const RETRY = { baseMs: 100, maxMs: 2_000 } as const;
 
 export interface ConsumerContext {
   readonly connection: StoreConnection;
-  /** Tells of each settlement whether the lease was still held. */
-  readonly settler: Batcher<Settlement, boolean>;
+  readonly settler: Settler;
   readonly keeper: LeaseKeeper;
   readonly clock: Clock;
   readonly log: Logger;
@@ -112,6 +112,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   settle(delivery: QueuedDelivery, settlement: Settlement): Promise<void> {
     const { keeper, settler } = this.#context;
+    const heldUntil = keeper.heldUntil(delivery.receipt);
     keeper.release(delivery.receipt);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
@@ -133,7 +134,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       if (delivery.isLost) {
         end(false);
       } else {
-        settler.submit(settlement, end, fail);
+        settler.submit({ settlement, heldUntil }, end, fail);
         this.#justSettled.add(delivery);
         this.#wakeup?.resolve();
       }
@@ -196,11 +197,13 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       leased.map((message) => new QueuedDelivery(message, this)),
       since,
     );
+    // There is no more for now: these are begun before the store is asked again.
+    if (leased.length > 0 && leased.length < options.max) await endOfTurn();
   }
 
   /** `since` is when they were asked for: no lease is older. */
   #accept(deliveries: readonly QueuedDelivery[], since: number): void {
-    const isOver = this.#givingUp.signal.aborted;
+    const isOver = this.#stopping.signal.aborted;
     const unwanted: QueuedDelivery[] = [];
     for (const delivery of deliveries) {
       this.#unsettled.add(delivery);

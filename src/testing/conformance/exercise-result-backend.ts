@@ -1,6 +1,8 @@
 import { systemClock, type Clock } from "../../util/clock.ts";
 import { register, type Skip, type TestFunction } from "./cases.ts";
+import { chordCases } from "./result-backend/chord-cases.ts";
 import { fenceCases } from "./result-backend/fence-cases.ts";
+import { groupCases } from "./result-backend/group-cases.ts";
 import { recordCases } from "./result-backend/record-cases.ts";
 import { ResultStage, type ResultPlace } from "./result-backend/stage.ts";
 import { valueCases } from "./result-backend/value-cases.ts";
@@ -20,6 +22,6 @@ export interface ResultBackendExercise {
 /** The definition of `ResultBackend` in tests. Each test has a place of its own. */
 export function exerciseResultBackend(subject: string, exercise: ResultBackendExercise): void {
   const { test, createPlace, clock = systemClock, skip } = exercise;
-  const cases = [...recordCases, ...fenceCases, ...valueCases, ...watchCases];
+  const cases = [...recordCases, ...fenceCases, ...valueCases, ...watchCases, ...groupCases, ...chordCases];
   register({ subject, cases, test, skip, open: async () => new ResultStage(await createPlace(), clock) });
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import type { WorkerProcess } from "../../support/cli.ts";
-import { errorOf, PATIENCE, PooledBed, POOLS } from "../../support/pooled-bed.ts";
+import { errorOf, PATIENCE, PooledBed, POOLED } from "../../support/pooled-bed.ts";
 import type { Death } from "../../support/pooled-tasks.ts";
 
 /** Small heaps, so that memory is soon used up. */
@@ -115,9 +115,9 @@ describe("a task that kills its inline worker", { timeout: TEST_TIMEOUT_MS }, ()
   });
 });
 
-describe.each(POOLS)("a worker process with %s", (pool) => {
+describe.each(POOLED)("a worker process with %s on %s", (pool, store) => {
   it("goes on after a rejection that nobody handles, and shows what tasks log and print", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     await using worker = await bed.workerProcess(["-c", "1"]);
     expect(await bed.valueOf("leaveAlone")).toBe("done");
     await bed.valueOf("print", ["hello to stdout"]);

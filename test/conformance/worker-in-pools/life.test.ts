@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
-import { PATIENCE, PooledBed, POOLS } from "../../support/pooled-bed.ts";
+import { PATIENCE, PooledBed, POOLED } from "../../support/pooled-bed.ts";
 
 const NOTHING = { ready: 0, delayed: 0, unacked: 0 };
 const TEST_TIMEOUT_MS = 60_000;
 /** Half of the lease that there would be without a setting. */
 const SOONER_THAN_BY_DEFAULT_MS = 10_000;
 
-describe.each(POOLS)("a worker with %s", { timeout: TEST_TIMEOUT_MS }, (pool) => {
+describe.each(POOLED)("a worker with %s on %s", { timeout: TEST_TIMEOUT_MS }, (pool, store) => {
   it("stops by finishing what runs, and leaves the rest to others", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const worker = await bed.worker({ concurrency: 1 });
     const [first, second] = [await bed.call("hold", ["1"]), await bed.call("hold", ["2"])];
     await bed.noted("1 runs");
@@ -26,7 +26,7 @@ describe.each(POOLS)("a worker with %s", { timeout: TEST_TIMEOUT_MS }, (pool) =>
   });
 
   it("hands back what is not finished within its grace, which counts as no delivery", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const options = { concurrency: 1, config: { workerMaxDeliveries: 1 } };
     const worker = await bed.worker(options);
     const done = await bed.call("echo", ["done"]);
@@ -43,7 +43,7 @@ describe.each(POOLS)("a worker with %s", { timeout: TEST_TIMEOUT_MS }, (pool) =>
   });
 
   it("loses nothing when it is stopped at once in the midst of its work", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const results = await Promise.all(Array.from({ length: 12 }, (_, index) => bed.call("echo", [index])));
     const worker = await bed.worker({ concurrency: 3 });
     await results[0]?.get(PATIENCE);
@@ -55,7 +55,7 @@ describe.each(POOLS)("a worker with %s", { timeout: TEST_TIMEOUT_MS }, (pool) =>
   });
 
   it("parks a task that it does not know, for the next one that does", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const old = await bed.worker({ leavesOut: ["later"] });
     const result = await bed.call("later");
     const [letter] = await bed.deadLetters(1);
@@ -69,7 +69,7 @@ describe.each(POOLS)("a worker with %s", { timeout: TEST_TIMEOUT_MS }, (pool) =>
   });
 
   it("runs more at once, and fewer, from when it is told to", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const worker = await bed.worker({ concurrency: 1 });
     const names = ["1", "2", "3", "4"];
     const results = await Promise.all(names.map((name) => bed.call("hold", [name])));
@@ -155,9 +155,9 @@ describe("a worker process with inline", { timeout: TEST_TIMEOUT_MS }, () => {
   });
 });
 
-describe.each(POOLS)("a worker process with %s that is killed", { timeout: TEST_TIMEOUT_MS }, (pool) => {
+describe.each(POOLED)("a worker process with %s on %s that is killed", { timeout: TEST_TIMEOUT_MS }, (pool, store) => {
   it("has its tasks taken over when their lease has run out, and leaves no child behind", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     const worker = await bed.workerProcess(["-c", "1"]);
     const [pid] = String(await bed.valueOf("place")).split("/");
     const loop = await bed.call("spin", ["loop", null]);
@@ -170,7 +170,7 @@ describe.each(POOLS)("a worker process with %s that is killed", { timeout: TEST_
     await bed.worker({ concurrency: 1 });
     expect(await loop.get({ timeoutMs: TEST_TIMEOUT_MS })).toBe("loop");
     expect(bed.journal).toEqual(["loop runs", "loop runs", "loop is done"]);
-    expect(Date.now() - killedAt).toBeLessThan(SOONER_THAN_BY_DEFAULT_MS); // visibilityTimeout is 2 s here
+    expect(Date.now() - killedAt).toBeLessThan(SOONER_THAN_BY_DEFAULT_MS); // leaseTimeout is 2 s here
   });
 });
 

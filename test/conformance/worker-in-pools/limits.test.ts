@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskRevokedError } from "celeriac";
 import type { Worker } from "celeriac/worker";
 import { eventually } from "../../support/eventually.ts";
-import { errorOf, PATIENCE, PooledBed, POOLS } from "../../support/pooled-bed.ts";
+import { errorOf, PATIENCE, PooledBed, POOLED } from "../../support/pooled-bed.ts";
 
 const SOON_MS = 150;
 /** Longer than a lease of these workers, which is 2 s. */
 const LOOP_MS = 5_000;
 
-describe.each(POOLS)("a worker with %s", (pool) => {
+describe.each(POOLED)("a worker with %s on %s", (pool, store) => {
   let bed: PooledBed;
   let worker: Worker;
   beforeAll(async () => {
-    bed = await PooledBed.open(pool);
+    bed = await PooledBed.open(pool, store);
     worker = await bed.worker();
     const ready = [bed.call("hold", ["warm"]), bed.call("hold", ["warm"])];
     await bed.noted("warm runs", 2); // every place there is
@@ -103,9 +103,9 @@ describe.each(POOLS)("a worker with %s", (pool) => {
   });
 });
 
-describe.each(POOLS)("a loop longer than its lease in %s", (pool) => {
+describe.each(POOLED)("a loop longer than its lease in %s on %s", (pool, store) => {
   it("runs once, though another worker waits for its message", async () => {
-    await using bed = await PooledBed.open(pool);
+    await using bed = await PooledBed.open(pool, store);
     await using holder = await bed.workerProcess(["-c", "1"]);
     const loop = await bed.call("spin", ["long loop", LOOP_MS]);
     await bed.noted("long loop runs");

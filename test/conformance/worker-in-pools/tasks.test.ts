@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskFailedError, TaskRevokedError } from "celeriac";
 import { eventually } from "../../support/eventually.ts";
-import { errorOf, PATIENCE, PooledBed, POOLS } from "../../support/pooled-bed.ts";
+import { errorOf, PATIENCE, PooledBed, POOLED } from "../../support/pooled-bed.ts";
 
-describe.each(POOLS)("a task of a worker with %s", (pool) => {
+describe.each(POOLED)("a task of a worker with %s on %s", (pool, store) => {
   let bed: PooledBed;
   beforeAll(async () => {
-    bed = await PooledBed.open(pool);
+    bed = await PooledBed.open(pool, store);
     await bed.worker();
   });
   afterAll(() => bed[Symbol.asyncDispose]());

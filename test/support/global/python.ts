@@ -1,34 +1,34 @@
 import { leaveOut } from "../left-out.ts";
 import { output } from "../processes.ts";
-import { pythonWithCelery } from "../python.ts";
+import { makePython, PYTHON_PEERS, type PythonPeer } from "../python.ts";
 import { installSystemPackages } from "../system-packages.ts";
 
-/** Environment variable with the path of a Python that has Celery. Set to nothing, its tests are left out. */
-const PYTHON = "CELERIAC_TEST_PYTHON";
-const TESTS = "tests with Python's Celery";
-
-/** Tells the tests in the environment where the Python with Celery is. Without it they are to be skipped. */
+/** Tells the tests in the environment where the Pythons with Celery are. Without one, its tests are to be skipped. */
 export async function setup(): Promise<void> {
-  const named = process.env[PYTHON];
-  if (named === "") leaveOut(TESTS, `${PYTHON} is set to nothing`);
-  else if (named !== undefined) await checkCelery(named);
-  else await findOrMake();
+  for (const peer of PYTHON_PEERS) await provide(peer);
 }
 
-async function checkCelery(python: string): Promise<void> {
+async function provide(peer: PythonPeer): Promise<void> {
+  const named = process.env[peer.variable];
+  if (named === "") leaveOut(testsWith(peer), `${peer.variable} is set to nothing`);
+  else if (named !== undefined) await checkCelery(named, peer);
+  else await findOrMake(peer);
+}
+
+async function checkCelery(python: string, { variable }: PythonPeer): Promise<void> {
   try {
-    await output(python, ["-c", "import celery"]);
+    await output(python, ["-c", "import celery, redis"]);
   } catch (cause) {
-    throw new Error(`${PYTHON} names no Python with Celery: ${python}`, { cause });
+    throw new Error(`${variable} names no Python with Celery and redis: ${python}`, { cause });
   }
 }
 
-async function findOrMake(): Promise<void> {
+async function findOrMake(peer: PythonPeer): Promise<void> {
   try {
     await ensurePython();
-    process.env[PYTHON] = await pythonWithCelery();
+    process.env[peer.variable] = await makePython(peer);
   } catch (error) {
-    leaveOut(TESTS, error instanceof Error ? error.message : String(error));
+    leaveOut(testsWith(peer), error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -38,5 +38,9 @@ async function ensurePython(): Promise<void> {
     () => true,
     () => false,
   );
-  if (!isThere) await installSystemPackages(["python3", "python3-venv"], `the ${TESTS}`);
+  if (!isThere) await installSystemPackages(["python3", "python3-venv"], "the tests with Python's Celery");
+}
+
+function testsWith({ name }: PythonPeer): string {
+  return `tests with ${name}`;
 }

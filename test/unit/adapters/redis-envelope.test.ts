@@ -42,6 +42,11 @@ describe("Kombu's envelope", () => {
     expect(Buffer.from(envelope?.message.body ?? "")).toEqual(MESSAGE.body);
   });
 
+  it("headers with numbers that JSON lacks are read as Python writes them", () => {
+    const text = FROM_PYTHON.replace('"shadow": null', '"score": NaN, "limit": Infinity');
+    expect(decodeEnvelope(text)?.message.headers).toMatchObject({ score: NaN, limit: Infinity });
+  });
+
   it("what is written is what Python writes, its fields in the same order", () => {
     const written = encodeEnvelope(MESSAGE, ADDRESS);
     expect(written).toBe(JSON.stringify(JSON.parse(FROM_PYTHON)));

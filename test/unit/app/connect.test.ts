@@ -45,4 +45,9 @@ describe("a URL of a Redis", () => {
     await expect(refused).rejects.toThrow(ConfigError);
     await expect(refused).rejects.toThrow('"redis://:***@localhost/main" cannot be used. "main" is no number');
   });
+
+  it("may leave the master's name to the transport options", async () => {
+    await expect(connectAdapter("broker", "sentinel://a")).rejects.toThrow("name for the master is missing");
+    expect((await connectAdapter("broker", "sentinel://a", { masterName: "main" })).url).toBe("sentinel://a");
+  });
 });

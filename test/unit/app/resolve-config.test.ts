@@ -170,6 +170,41 @@ describe("what takes effect", () => {
     ).toEqual(resolveConfig().config);
   });
 
+  it("takes transport options under Celery's names and ours, also as JSON in the environment", () => {
+    const celerys = {
+      visibility_timeout: 7200,
+      global_keyprefix: "shop:",
+      master_name: "main",
+      sentinel_kwargs: { password: "p" },
+    };
+    const broker = { visibilityTimeout: "2h", globalKeyprefix: "shop:", masterName: "main", leaseTimeout: "10s" };
+    const results = { globalKeyprefix: "results" };
+    expect(inCode({ broker_transport_options: celerys }).brokerTransportOptions).toEqual({
+      leaseTimeout: undefined,
+      visibilityTimeout: 7200,
+      globalKeyprefix: "shop:",
+      masterName: "main",
+      sentinelKwargs: { password: "p" },
+    });
+    const config = inEnvironment({
+      CELERY_BROKER_TRANSPORT_OPTIONS: JSON.stringify(broker),
+      CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS: JSON.stringify(results),
+    });
+    expect(config.brokerTransportOptions).toMatchObject({ leaseTimeout: 10, visibilityTimeout: 7200 });
+    expect(config.resultBackendTransportOptions).toMatchObject(results);
+  });
+
+  it("says of Celery's transport options that are not needed why they are not", () => {
+    const refused = (options: object): (() => unknown) => {
+      return () => inCode({ brokerTransportOptions: options });
+    };
+    expect(refused({ polling_interval: 1 })).toThrow(/Celeriac does not have "polling_interval": a worker is told/);
+    expect(refused({ priority_steps: [0, 5] })).toThrow(/the steps are always 0, 3, 6 and 9/);
+    expect(refused({ socket_timeout: 3 })).toThrow(/"socket_timeout": connections are watched/);
+    expect(refused({ visibilityTimeot: 3 })).toThrow(/did you mean "visibilityTimeout"/);
+    expect(() => inCode({ broker_use_ssl: true })).toThrow(/broker_use_ssl: write rediss:\/\//);
+  });
+
   it("takes adapters as they are", () => {
     const adapter = { url: "memory:" };
     expect(inCode({ broker: adapter }).broker).toBe(adapter);
@@ -318,6 +353,14 @@ describe("explainConfig", () => {
       source: "environment CELERY_BROKER_URL",
       overrides: ["code broker"],
     });
+  });
+
+  it("does not tell the sentinels' password", () => {
+    const code = { brokerTransportOptions: { sentinelKwargs: { username: "u", password: "geheim" } } };
+    expect(JSON.stringify(explainConfig(resolveConfig({ code })))).not.toContain("geheim");
+    const wrong = { brokerTransportOptions: { sentinelKwargs: { password: "geheim", ssl: true } } } as ConfigInCode;
+    expect(() => inCode(wrong)).toThrow(/unknown key "ssl"/);
+    expect(() => inCode(wrong)).not.toThrow(/geheim/);
   });
 
   it("shows what JSON cannot hold", () => {

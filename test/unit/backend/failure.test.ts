@@ -2,6 +2,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MaxRetriesExceededError, SoftTimeLimitExceededError } from "../../../src/app/steering.ts";
 import { failureDocument, failureOf, readFailure } from "../../../src/backend/failure.ts";
+import { TaskFailedError } from "../../../src/result/errors.ts";
 
 class PaymentError extends Error {}
 
@@ -12,6 +13,25 @@ describe("failureOf", () => {
       exc_message: ["no"],
       exc_module: "builtins",
     });
+  });
+
+  it("tells Python that a class of the user's with the name of a builtin error is that one", () => {
+    class ValueError extends Error {}
+    expect(failureOf(new ValueError("too far"))).toMatchObject({ exc_type: "ValueError", exc_module: "builtins" });
+    class SystemExit extends Error {}
+    expect(failureOf(new SystemExit("no"))).toMatchObject({ exc_type: "SystemExit", exc_module: "javascript" });
+  });
+
+  it("passes on the failure of another task that a task let through", () => {
+    const theirs = {
+      exc_type: "OwnError",
+      exc_message: ["mine", 1],
+      exc_module: "shop",
+      traceback: "Traceback: there",
+    };
+    const { traceback, ...passedOn } = failureOf(new TaskFailedError("an id", theirs));
+    expect(passedOn).toEqual(failureDocument(theirs));
+    expect(traceback).toContain("failure.test.ts");
   });
 
   it("gives other errors a module that Python does not have, so that a class of that name is made there", () => {

@@ -67,4 +67,31 @@ describe("a signature", () => {
     expect(signature.set({ queue: "b" }).options).toEqual({ queue: "b", priority: 1 });
     expect(signature.options).toEqual({ queue: "a", priority: 1 });
   });
+
+  it("stays the member of its group and chord that it came as, whatever is set", () => {
+    const body = new Signature({ task: "body" }).toDict();
+    const dict = {
+      ...new Signature({ task: "member", args: [1] }).toDict(),
+      options: { task_id: "t", group_id: "g", group_index: 2, chord: body },
+    };
+    const member = Signature.fromDict(dict);
+    expect(member.membership).toEqual({ groupId: "g", groupIndex: 2, chord: body });
+    expect(member.toDict()).toEqual(dict);
+    expect(member.set({ priority: 3 }).withFirst(0).toDict()).toEqual({
+      ...dict,
+      args: [0, 1],
+      options: { ...dict.options, priority: 3 },
+    });
+  });
+
+  it.each([
+    [{ chord: { task: "body" } }, undefined],
+    [{ group_id: "g" }, { groupId: "g", groupIndex: null, chord: null }],
+    [
+      { group_id: "g", group_index: null, chord: null },
+      { groupId: "g", groupIndex: null, chord: null },
+    ],
+  ])("is a member only of a group: %j", (options, membership) => {
+    expect(Signature.fromDict({ ...new Signature({ task: "t" }).toDict(), options }).membership).toEqual(membership);
+  });
 });

@@ -47,6 +47,7 @@ describe("the reference of the configuration", () => {
 
   it.each([
     ["Broker transport options", "src/app/config.ts", "BrokerTransportOptions"],
+    ["Transport options of a Redis", "src/app/config.ts", "ResultBackendTransportOptions"],
     ["Queues", "src/app/config.ts", "QueueConfig"],
     ["Publish retries", "src/app/config.ts", "PublishRetryConfig"],
     ["Surroundings", "src/app/celeriac.ts", "AppSurroundings"],

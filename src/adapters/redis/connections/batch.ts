@@ -53,7 +53,7 @@ export class Batch {
   /** Called by ioredis for each error reply, and when the connection has ended. */
   reject(error: Error): void {
     if (error.name === "ReplyError") this.#take(new RedisReplyError(error.message));
-    else this.#events.onBroken();
+    else this.#events.onBroken(error);
   }
 
   /** Called by ioredis. */
@@ -82,8 +82,8 @@ export interface BatchOptions {
 
 export interface BatchEvents {
   readonly onAnswered: (batch: Batch) => void;
-  /** The connection has ended. */
-  readonly onBroken: () => void;
+  /** The connection has ended, or what came by it cannot be read. */
+  readonly onBroken: (error: Error) => void;
 }
 
 function read(reply: RawReply): Answer {

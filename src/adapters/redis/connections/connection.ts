@@ -6,7 +6,7 @@ import { startTimer } from "../../../util/timer.ts";
 import { within } from "../../../util/within.ts";
 import { Batch, encodeCommands, type Answer, type BatchOptions } from "./batch.ts";
 import { createClient, loginCommands, type Endpoint } from "./endpoint.ts";
-import { judge, UnusableError } from "./failure.ts";
+import { judge, SilenceError, UnusableError } from "./failure.ts";
 import { RedisReplyError, type Command } from "./redis-link.ts";
 import { checkServer, SERVER_QUESTIONS } from "./server-check.ts";
 
@@ -138,7 +138,7 @@ export class Connection {
     onAnswered: (batch: Batch): void => {
       this.#owed.delete(batch);
     },
-    onBroken: (): void => this.#break(),
+    onBroken: (error: Error): void => this.#break(error),
   };
 
   async #logIn({ address }: Endpoint, setUp: readonly Command[]): Promise<void> {
@@ -158,15 +158,17 @@ export class Connection {
     this.#clientId = Number(id);
   }
 
-  #break(): void {
-    this.lose(this.#explained(new Error("the connection was closed")));
+  /** That it was closed is told by us, if nothing else tells more. */
+  #break(error?: Error): void {
+    const isTelling = error !== undefined && judge(error.message) !== undefined;
+    this.lose(this.#explained(isTelling ? error : new Error("the connection was closed")));
   }
 
   #explained(error: unknown): UnusableError {
     if (error instanceof UnusableError) return error;
     const { message } = this.#socketError ?? toError(error);
-    const detail = judge(message)?.detail ?? `${message}.`;
-    return new UnusableError(detail, { cause: this.#socketError ?? error });
+    const { detail = `${message}.`, isLasting } = judge(message) ?? {};
+    return new UnusableError(detail, { cause: this.#socketError ?? error, isLasting });
   }
 
   /** One timer for all that is owed: answers come in order, so the first batch is the one to wait for. */
@@ -178,7 +180,7 @@ export class Connection {
     const leftMs = head.blockMs + SILENCE_MS - silentMs;
     if (leftMs <= 0 && this.#isSuspected) {
       this.lose(
-        new UnusableError(`it was silent for ${SILENCE_MS / 1_000} s. What was asked of it may be done or not.`),
+        new SilenceError(`it was silent for ${SILENCE_MS / 1_000} s. What was asked of it may be done or not.`),
       );
       return;
     }

@@ -36,7 +36,7 @@ function checkVersion(version: string | undefined): void {
   if (version === undefined) return;
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
-  throw new UnusableError(`it is Redis ${version}. At least ${OLDEST.join(".")} is needed.`);
+  throw new UnusableError(`it is Redis ${version}. At least ${OLDEST.join(".")} is needed.`, { isLasting: true });
 }
 
 function warningsOf(info: ReadonlyMap<string, string>): readonly string[] {

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../util/clock.ts";
 import type { Logger } from "../../../util/logger.ts";
+import { Companions } from "./companions.ts";
 import { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { UnusableError, type Unavailable } from "./failure.ts";
@@ -11,6 +12,8 @@ export interface ConnectionsOptions {
   /** For messages and logs; secrets masked. */
   readonly url: string;
   readonly endpoint: Endpoint;
+  /** Those of others to the same server are among them. @default only its own */
+  readonly companions?: Companions | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly unavailable: Unavailable;
@@ -21,13 +24,15 @@ export class SupervisedConnections implements RedisConnections {
   readonly commands: SupervisedLink;
   readonly subscriber: Subscriber;
   readonly #options: ConnectionsOptions;
+  readonly #companions: Companions;
   readonly #links: SupervisedLink[] = [];
   #warned: string | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
-    const { clock, unavailable } = options;
+    const { clock, unavailable, companions = new Companions() } = options;
+    this.#companions = companions;
     this.commands = new SupervisedLink({ connect: () => this.#connect(), unavailable });
     this.subscriber = new Subscriber({ connect: () => this.#connect(), clock, unavailable });
   }
@@ -62,6 +67,7 @@ export class SupervisedConnections implements RedisConnections {
       setUp: (await setUp?.()) ?? [],
       signal: this.#closed.signal,
     });
+    this.#companions.add(connection);
     this.#warn(connection.warnings.join("; "));
     return connection;
   }

@@ -34,18 +34,12 @@ end
 /** Arguments: prefix, then of each its receipt, its code, and the letter. Answers with the receipts that were no longer held. */
 export const BURY: Script = script(`
 ${KEYS}${PLACES}${UNIQUE_KEYS}${MOVES}${LETTERS}
-local lost = {}
-for i = 2, #ARGV, 3 do
-  local _, queue, key = parts_of(ARGV[i])
-  if is_held(ARGV[i]) then
-    add_letter(queue, ARGV[i + 1], ARGV[i + 2])
-    leave(ARGV[i], queue)
-    if key then free_key(key, ARGV[i]) end
-  else
-    lost[#lost + 1] = ARGV[i]
-  end
-end
-return lost
+return with_held(2, 3, function(receipt, i)
+  local _, queue, key = parts_of(receipt)
+  add_letter(queue, ARGV[i + 1], ARGV[i + 2])
+  leave(receipt, queue)
+  if key then free_key(key, receipt) end
+end)
 `);
 
 /** Arguments: prefix, then of each its id, queue and code. Answers with how many were there. */

@@ -9,7 +9,10 @@ export class StoreKeys {
   readonly prefix: string;
   /** Hash: what is handed out or delayed, by the name of its place, as `[<envelope>,<exchange>,<routing key>]`. Kombu: `redis.py:QoS.append`. */
   readonly unacked: string;
-  /** Sorted set of the same names by the second of the hand-out: Kombu restores what is older than its visibility timeout. */
+  /**
+   * Sorted set of the same names. Kombu scores them by the second of the hand-out, and restores what is older than its visibility timeout; we do by that at which the
+   * lease ends or the delay is over, so that no timeout is too short for what is renewed.
+   */
   readonly unackedIndex: string;
   /** Hash of declared exchanges: their types. */
   readonly exchanges: string;

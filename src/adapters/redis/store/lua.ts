@@ -95,6 +95,15 @@ redis.call('PEXPIRE', prefix .. 'celeriac:seen', 86400000)
 
 local function is_held(place) return redis.call('HEXISTS', UNACKED, place) == 1 end
 
+-- Calls act(place, number of the argument) for those that are held of every so many arguments ('width') from the first on; returns the others.
+local function with_held(first, width, act)
+  local lost = {}
+  for i = first, #ARGV, width do
+    if is_held(ARGV[i]) then act(ARGV[i], i) else lost[#lost + 1] = ARGV[i] end
+  end
+  return lost
+end
+
 local function leave(place, queue)
   redis.call('HDEL', UNACKED, place)
   redis.call('ZREM', INDEX, place)

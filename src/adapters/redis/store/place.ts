@@ -17,6 +17,11 @@ export interface Place {
   readonly key?: string | undefined;
 }
 
+/** Else it is delayed, or Kombu's. */
+export function isHandedOut({ id }: Place): boolean {
+  return id.startsWith("celeriac-");
+}
+
 /** Of what is handed out. */
 export function fenceOf({ id }: Place): number {
   return Number(id.slice(id.lastIndexOf("-") + 1));

@@ -7,7 +7,7 @@ import { KEYS, NOW, UNIQUE_KEYS } from "./lua.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { OwnState } from "./own-state.ts";
 import { formatPlace, unackedTail } from "./place.ts";
-import { EXISTS, FORGET_RESTORED } from "./queue-scripts.ts";
+import { ATTENDANTS, EXISTS, FORGET_RESTORED } from "./queue-scripts.ts";
 
 /**
  * Arguments: prefix, how many queues, their names, then for each list its key, how many messages, their envelopes. Answers with the first queue that does
@@ -32,9 +32,12 @@ end
 /**
  * The same where some are delayed or hold a unique key. Arguments: prefix, how many queues, their names, then a JSON description of the items, then the
  * envelopes of all copies. Answers with the queue that does not exist, or with an array: for each item the owner of its key, or an empty text.
+ *
+ * What is delayed is kept until one of our consumers finds it due. Where there is none it goes into its list, if it `waits` in whatever worker takes it: a task
+ * that tells its eta, and is not held for so long that Python takes its holder for dead.
  */
 const PUSH_SPECIAL = script(`
-${KEYS}${NOW}${EXISTS}${UNIQUE_KEYS}${FORGET_RESTORED}
+${KEYS}${NOW}${EXISTS}${UNIQUE_KEYS}${FORGET_RESTORED}${ATTENDANTS}
 local count = tonumber(ARGV[2])
 for i = 3, 2 + count do
   if not exists(ARGV[i]) then return ARGV[i] end
@@ -95,7 +98,7 @@ for number, item in ipairs(cjson.decode(ARGV[3 + count])) do
     at = at + 1
     if not owner then
       local list, where, kind = list_of(copy.queue, copy.step), envelope, 'waiting'
-      if item.delay > 0 then
+      if item.delay > 0 and not (item.waits and attendants(copy.queue) == 0) then
         kind, where = 'delayed', copy.place
         local due = now + item.delay
         redis.call('HSET', UNACKED, where, '[' .. envelope .. copy.tail)
@@ -119,12 +122,14 @@ export async function push(
   link: RedisLink,
   keys: StoreKeys,
   items: readonly PushItem[],
+  visibilityTimeoutMs: number,
 ): Promise<readonly (string | undefined)[]> {
   const isGivenUp = items.map((item) => item.isGivenUp?.() === true);
   const wanted = items.filter((_, index) => isGivenUp[index] === false);
   if (wanted.length === 0) return items.map(() => undefined);
   const isPlain = wanted.every(({ delayMs, unique }) => delayMs <= 0 && unique === undefined);
-  const holders = (await (isPlain ? pushPlain : pushSpecial)(link, keys, wanted)).values();
+  const pushed = isPlain ? pushPlain(link, keys, wanted) : pushSpecial(link, keys, wanted, visibilityTimeoutMs);
+  const holders = (await pushed).values();
   return isGivenUp.map((given) => (given ? undefined : holders.next().value));
 }
 
@@ -151,11 +156,17 @@ async function pushPlain(link: RedisLink, keys: StoreKeys, items: readonly PushI
   return [];
 }
 
-async function pushSpecial(link: RedisLink, keys: StoreKeys, items: readonly PushItem[]): Promise<Holders> {
+async function pushSpecial(
+  link: RedisLink,
+  keys: StoreKeys,
+  items: readonly PushItem[],
+  visibilityTimeoutMs: number,
+): Promise<Holders> {
   const queues = new Set(items.flatMap((item) => item.queues));
   const copies = items.map(copiesOf);
   const described = items.map(({ delayMs, unique, message }, index) => ({
     delay: Math.max(0, Math.ceil(delayMs)),
+    waits: typeof message.headers["eta"] === "string" && delayMs <= visibilityTimeoutMs / 2,
     unique: unique && {
       key: unique.key,
       owner: message.properties.correlationId ?? "",

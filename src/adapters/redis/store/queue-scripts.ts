@@ -75,6 +75,13 @@ local function forget_restored(set, max)
 end
 `;
 
+/** `attendants(queue)`: how many consumers of ours take from it. What Python's do is not told by queue. */
+export const ATTENDANTS = `
+local function attendants(queue)
+  return redis.call('ZCOUNT', prefix .. 'celeriac:consumers:' .. queue, '(' .. now, '+inf')
+end
+`;
+
 /** `depth(queue)`: ready, delayed, unacked, consumers. What Python workers hold is not told by queue. */
 const DEPTH = `
 local function depth(queue)
@@ -85,8 +92,7 @@ local function depth(queue)
   local unacked = redis.call('ZCARD', leases_of(queue))
   local due = redis.call('ZCOUNT', delayed_of(queue), '-inf', now)
   local delayed = redis.call('ZCARD', delayed_of(queue)) - due
-  local consumers = redis.call('ZCOUNT', prefix .. 'celeriac:consumers:' .. queue, '(' .. now, '+inf')
-  return {ready + due, delayed, unacked, consumers}
+  return {ready + due, delayed, unacked, attendants(queue)}
 end
 `;
 
@@ -101,7 +107,7 @@ local function renew_expiry(queue)
 end
 `;
 
-const ALL = `${KEYS}${NOW}${PLACES}${UNIQUE_KEYS}${EXISTS}${REMOVE}${FORGET_RESTORED}${DEPTH}${EXPIRY}`;
+const ALL = `${KEYS}${NOW}${PLACES}${UNIQUE_KEYS}${EXISTS}${REMOVE}${FORGET_RESTORED}${ATTENDANTS}${DEPTH}${EXPIRY}`;
 
 /** Arguments: prefix, and in JSON the exchanges and types, the queues and their expiry, the bindings. Answers with an exchange that has another type, and that. */
 export const DECLARE: Script = script(`

@@ -17,6 +17,7 @@ import type {
 import type { Topology } from "../../../routing/topology.ts";
 import { uptimeOf, type Clock } from "../../../util/clock.ts";
 import type { RedisConnections, RedisLink } from "../connections/redis-link.ts";
+import { EmptyFamilies } from "../empty-families.ts";
 import { Attendances } from "./attendances.ts";
 import { bury, listDeadLetters } from "./bury.ts";
 import { StoreKeys } from "./keys.ts";
@@ -32,9 +33,13 @@ const FEATURES: BrokerFeatures = {
   priorityStep: 3,
   // A hundred years: a due time stays a whole number in Lua.
   maxDelayMs: 100 * 365 * 86_400_000,
-  maxMessageBytes: 128 * 1024 * 1024,
+  // While one of these passes through a script, others wait for some tens of milliseconds: 5 to 15 for each MiB.
+  maxMessageBytes: 4 * 1024 * 1024,
   uniqueKeys: true,
 };
+
+/** Celery's own. Kombu: `redis.py:Channel.visibility_timeout`. */
+const DEFAULT_VISIBILITY_TIMEOUT_MS = 3_600_000;
 
 const UNREADABLE = { code: "unreadable", detail: "It was found in the queue, and is no envelope of Kombu's." };
 
@@ -47,10 +52,12 @@ export interface RedisStoreOptions {
   readonly keyPrefix?: string | undefined;
   readonly renewer?: RenewerSource | undefined;
   /**
-   * When what Python workers hold is given back, in milliseconds after they took it: as Python workers themselves do, and no sooner than theirs. Celery:
-   * `broker_transport_options["visibility_timeout"]`. @default never: that is left to them
+   * When what Python workers hold is given back, in milliseconds after they took it: as they do themselves, so it must be what theirs is. Celery:
+   * `broker_transport_options["visibility_timeout"]`. @default 3_600_000
    */
   readonly visibilityTimeoutMs?: number | undefined;
+  /** Shared with the key store beside it. @default none */
+  readonly families?: EmptyFamilies | undefined;
 }
 
 /** Messages in the lists of Kombu's Redis transport, shared with Celery's workers and producers in Python. */
@@ -64,18 +71,21 @@ export class RedisStore implements MessageStore {
   readonly #keys: StoreKeys;
   readonly #watch: QueueWatch;
   readonly #attendances: Attendances;
-  readonly #visibilityTimeoutMs: number | undefined;
+  readonly #visibilityTimeoutMs: number;
+  readonly #families: EmptyFamilies;
   #turn = 0;
   /** Resolves once what is put back into its queue is there: what is asked for after that is to see it. */
   #putBack: Promise<unknown> = Promise.resolve();
 
-  constructor({ url, connections, clock, keyPrefix = "", renewer, visibilityTimeoutMs }: RedisStoreOptions) {
+  constructor({ url, connections, clock, keyPrefix = "", renewer, ...options }: RedisStoreOptions) {
+    const { visibilityTimeoutMs = DEFAULT_VISIBILITY_TIMEOUT_MS, families = new EmptyFamilies() } = options;
     this.url = url;
     if (renewer !== undefined) this.renewer = renewer;
     this.#connections = connections;
     this.#link = connections.commands;
     this.#clock = clock;
     this.#visibilityTimeoutMs = visibilityTimeoutMs;
+    this.#families = families;
     this.#keys = new StoreKeys(keyPrefix);
     this.#watch = new QueueWatch(connections, clock);
     this.#attendances = new Attendances(this.#link, this.#keys);
@@ -98,7 +108,7 @@ export class RedisStore implements MessageStore {
   }
 
   push(items: readonly PushItem[]): Promise<readonly (string | undefined)[]> {
-    return push(this.#link, this.#keys, items);
+    return push(this.#link, this.#keys, items, this.#visibilityTimeoutMs);
   }
 
   async take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]> {
@@ -122,8 +132,9 @@ export class RedisStore implements MessageStore {
     return renew(this.#link, this.#keys, receipts, leaseMs);
   }
 
-  attend(consumer: string, queues: readonly string[], ttlMs: number): Promise<void> {
-    return this.#attendances.note(consumer, queues, ttlMs);
+  async attend(consumer: string, queues: readonly string[], ttlMs: number): Promise<void> {
+    await this.#attendances.note(consumer, queues, ttlMs);
+    if (queues.length > 0) await this.#tend(queues);
   }
 
   queueNames(): Promise<readonly string[]> {
@@ -167,13 +178,21 @@ export class RedisStore implements MessageStore {
     return leased;
   }
 
+  /**
+   * Puts what is due, and what the dead have held, where whoever is free finds it: all our consumers may be too busy to take anything, and Python's not.
+   */
+  async #tend(queues: readonly string[]): Promise<void> {
+    const rules = { max: 0, leaseMs: 0, visibilityTimeoutMs: this.#visibilityTimeoutMs, families: this.#families };
+    while ((await take(this.#link, this.#keys, queues, rules)).dueMs === 0);
+  }
+
   /** Every queue is the first in its turn, so that a full one keeps nothing from the others. What cannot be read is out of the way at once. */
   async #take(queues: readonly string[], options: TakeOptions): Promise<Taken> {
     const first = this.#turn++ % Math.max(1, queues.length);
     const turned = [...queues.slice(first), ...queues.slice(0, first)];
     await this.#putBack;
     const { max, leaseMs } = options;
-    const rules = { max, leaseMs, visibilityTimeoutMs: this.#visibilityTimeoutMs };
+    const rules = { max, leaseMs, visibilityTimeoutMs: this.#visibilityTimeoutMs, families: this.#families };
     const taken = await take(this.#link, this.#keys, turned, rules);
     const dying = taken.unreadable.map((receipt) => ({ receipt, reason: UNREADABLE }));
     await bury(this.#link, this.#keys, dying, this.#clock.now());

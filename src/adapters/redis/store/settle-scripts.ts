@@ -27,60 +27,47 @@ while at < unique_from do
   end
   at = last + 1
 end
-for i = unique_from, #ARGV do
-  local _, queue, key = parts_of(ARGV[i])
-  if is_held(ARGV[i]) then
-    leave(ARGV[i], queue)
-    free_key(key, ARGV[i])
-  else
-    lost[#lost + 1] = ARGV[i]
-  end
-end
+local lost_with_key = with_held(unique_from, 1, function(receipt)
+  local _, queue, key = parts_of(receipt)
+  leave(receipt, queue)
+  free_key(key, receipt)
+end)
+for _, receipt in ipairs(lost_with_key) do lost[#lost + 1] = receipt end
 return lost
 `);
 
 /** As they were, to be the next to be served: the last of them first of all. Arguments: prefix, receipts. */
 export const HAND_BACK: Script = script(`
 ${ALL}
-local lost = {}
-for i = 2, #ARGV do
-  local value = redis.call('HGET', UNACKED, ARGV[i])
-  if value then put_back('RPUSH', ARGV[i], envelope_in(value)) else lost[#lost + 1] = ARGV[i] end
-end
-return lost
+return with_held(2, 1, function(receipt)
+  put_back('RPUSH', receipt, envelope_in(redis.call('HGET', UNACKED, receipt)))
+end)
 `);
 
 /** Arguments: prefix, then of each its receipt, its new place, and when it is due in milliseconds. */
 export const DEFER: Script = script(`
 ${ALL}
-local lost = {}
-for i = 2, #ARGV, 3 do
-  local receipt, place, due = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+return with_held(2, 3, function(receipt, i)
+  local place, due = ARGV[i + 1], ARGV[i + 2]
   local step, queue, key = parts_of(receipt)
-  local value = redis.call('HGET', UNACKED, receipt)
-  if value then
-    redis.call('HSET', UNACKED, place, value)
-    redis.call('ZADD', INDEX, string.format('%.3f', due / 1000), place)
-    redis.call('ZADD', delayed_of(queue), due, place)
-    leave(receipt, queue)
-    if key then move_copy(key, receipt, 'delayed', list_of(queue, step), place) end
-  else
-    lost[#lost + 1] = receipt
-  end
-end
-return lost
+  redis.call('HSET', UNACKED, place, redis.call('HGET', UNACKED, receipt))
+  redis.call('ZADD', INDEX, string.format('%.3f', due / 1000), place)
+  redis.call('ZADD', delayed_of(queue), due, place)
+  leave(receipt, queue)
+  if key then move_copy(key, receipt, 'delayed', list_of(queue, step), place) end
+end)
 `);
 
 /** Whether they are held makes them last longer, both for us and in Kombu's eyes. Arguments: prefix, for how long in milliseconds, receipts. */
 export const RENEW: Script = script(`
 ${ALL}${NOW}${TRUCE}
-local index_score = string.format('%d', now / 1000)
+local held_until = string.format('%d', (now + ARGV[2]) / 1000)
 local lease_end = string.format('%d', now + ARGV[2])
 local lost = {}
 for i = 3, #ARGV do
   if redis.call('ZSCORE', INDEX, ARGV[i]) then
     local _, queue = parts_of(ARGV[i])
-    redis.call('ZADD', INDEX, 'XX', index_score, ARGV[i])
+    redis.call('ZADD', INDEX, 'XX', held_until, ARGV[i])
     redis.call('ZADD', leases_of(queue), lease_end, ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]

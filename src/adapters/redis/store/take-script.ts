@@ -5,18 +5,19 @@ import { KEYS, MOVES, NOW, PLACES, TRUCE, UNIQUE_KEYS } from "./lua.ts";
  * Takes up to `max` messages out of the lists and notes them as handed out, in one step: whoever dies at whatever instant, a message is in a list or among
  * what is handed out. Kombu pops first and notes afterwards.
  *
- * Arguments: prefix, a unique id of this call, `max`, how long the leases last in milliseconds, Kombu's visibility timeout in seconds or 0, then in the order of
- * their turn each queue's name, and what stands behind an envelope of it in the hash of what is handed out. The answer is one of
+ * Arguments: prefix, a unique id of this call, `max`, how long the leases last in milliseconds, Kombu's visibility timeout in seconds, how many keys are only to
+ * be looked for, these keys, then in the order of their turn each queue's name, and what stands behind an envelope of it in the hash of what is handed out. The
+ * answer is one of
  *
  * - `["forgotten", …name in the hash]`: these are older than the visibility timeout; nothing was taken
  * - `["lapsed", …place, end of its lease in ms]`: these are to be taken from the dead first; nothing was taken
  * - `["none", milliseconds until something may be due, or -1]`
- * - `["taken", first fence, […number of the queue, how many], places, envelopes]`
+ * - `["taken", first fence, […number of the queue, how many], places, envelopes, [of each key that is looked for 1 if there is one]]`
  */
 export const TAKE: Script = script(`
 ${KEYS}${NOW}${PLACES}${UNIQUE_KEYS}${MOVES}${TRUCE}
 local id, max, lease_ms, visible_s = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local FIRST = 6
+local FIRST = 7 + ARGV[6]
 local next_due = -1
 
 -- Whether the first of a sorted set is due, and the time for it has come.
@@ -38,7 +39,7 @@ for i = FIRST, #ARGV, 2 do
 end
 if #lapsed > 1 then return lapsed end
 
-if visible_s > 0 and now >= truce then
+if now >= truce then
   local forgotten = redis.call('ZRANGEBYSCORE', INDEX, '-inf', now / 1000 - visible_s, 'LIMIT', 0, 10)
   if #forgotten > 0 then return {'forgotten', unpack(forgotten)} end
 end
@@ -64,7 +65,10 @@ local function promote(queue, tail)
 end
 
 for i = FIRST, #ARGV, 2 do
-  if is_due(delayed_of(ARGV[i]), 0) then promote(ARGV[i], ARGV[i + 1]) end
+  if is_due(delayed_of(ARGV[i]), 0) then
+    promote(ARGV[i], ARGV[i + 1])
+    if is_due(delayed_of(ARGV[i]), 0) then next_due = 0 end
+  end
 end
 
 -- The key that a message holds from now on, if it has one. Anybody may have written the envelope.
@@ -86,7 +90,7 @@ local last = tonumber(redis.call('GET', prefix .. 'celeriac:fence') or '0')
 local fence = math.max(last, time[1] * 1000000 + time[2]) + 1
 
 local places, taken, sources = {}, {}, {}
-local taken_at, lease_end = string.format('%d', now / 1000), string.format('%d', now + lease_ms)
+local held_until, lease_end = string.format('%d', (now + lease_ms) / 1000), string.format('%d', now + lease_ms)
 
 local function hand_out(queue, tail, step, envelopes)
   local values, index, leases, n = {}, {}, {}, 0
@@ -103,7 +107,7 @@ local function hand_out(queue, tail, step, envelopes)
     end
     places[#places + 1], taken[#taken + 1] = place, envelope
     values[n + 1], values[n + 2] = place, '[' .. envelope .. tail
-    index[n + 1], index[n + 2] = taken_at, place
+    index[n + 1], index[n + 2] = held_until, place
     leases[n + 1], leases[n + 2] = lease_end, place
     n = n + 2
   end
@@ -130,5 +134,7 @@ end
 if #taken == 0 then return {'none', next_due} end
 
 redis.call('SET', prefix .. 'celeriac:fence', string.format('%d', fence + #taken - 1))
-return {'taken', string.format('%d', fence), sources, places, taken}
+local found = {}
+for i = 7, FIRST - 1 do found[#found + 1] = redis.call('EXISTS', ARGV[i]) end
+return {'taken', string.format('%d', fence), sources, places, taken, found}
 `);

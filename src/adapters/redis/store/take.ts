@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Leased } from "../../../broker/queued/message-store.ts";
 import type { Argument, RedisLink } from "../connections/redis-link.ts";
+import type { EmptyFamilies } from "../empty-families.ts";
 import { decodeEnvelope } from "../envelope.ts";
 import type { StoreKeys } from "./keys.ts";
 import { deliveriesBefore } from "./own-state.ts";
@@ -21,7 +22,8 @@ export interface TakeRules {
   readonly max: number;
   readonly leaseMs: number;
   /** As `RedisStoreOptions.visibilityTimeoutMs`. */
-  readonly visibilityTimeoutMs?: number | undefined;
+  readonly visibilityTimeoutMs: number;
+  readonly families: EmptyFamilies;
 }
 
 /** Hands out up to `max` messages in one round trip, unless others have died with some: then these are put back before. */
@@ -29,16 +31,20 @@ export async function take(
   link: RedisLink,
   keys: StoreKeys,
   queues: readonly string[],
-  { max, leaseMs, visibilityTimeoutMs = 0 }: TakeRules,
+  { max, leaseMs, visibilityTimeoutMs, families }: TakeRules,
 ): Promise<Taken> {
   const places = queues.flatMap((queue) => [queue, unackedTail(queue)]);
   for (;;) {
+    const { wanted } = families;
+    const tellEmpty = families.look();
     const args: readonly Argument[] = [
       keys.prefix,
       randomUUID(),
       max,
       Math.ceil(leaseMs),
       visibilityTimeoutMs / 1_000,
+      wanted.length,
+      ...wanted,
       ...places,
     ];
     const reply = (await link.script(TAKE, [], args)) as TakeReply;
@@ -52,6 +58,7 @@ export async function take(
       case "none":
         return { leased: [], unreadable: [], dueMs: reply[1] < 0 ? Infinity : reply[1] };
       case "taken":
+        tellEmpty(wanted.filter((_, index) => reply[5][index] === 0));
         return takenOf(reply, queues);
     }
   }
@@ -66,6 +73,7 @@ type TakeReply =
       sources: readonly number[],
       receipts: readonly string[],
       envelopes: readonly string[],
+      found: readonly number[],
     ];
 
 function takenOf(reply: Extract<TakeReply, readonly ["taken", ...unknown[]]>, queues: readonly string[]): Taken {

@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import type { ResultBackend } from "../../../backend/result-backend.ts";
 import type { TaskMeta } from "../../../backend/task-meta.ts";
 import type { Case } from "../cases.ts";
-import { Heard, MANY, metaOf, type ResultStage } from "./stage.ts";
-
-const SHORT_MS = 1_500;
+import { Heard, MANY, metaOf, SHORT_MS, type ResultStage } from "./stage.ts";
 
 /** Of two runs of one task, the later one counts: what the other one tells afterwards is refused. */
 export const fenceCases: readonly Case<ResultStage>[] = [

@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import type { ResultBackend } from "../../../backend/result-backend.ts";
 import { ResultBackendUnavailableError } from "../../../backend/errors.ts";
 import type { Case } from "../cases.ts";
-import { FAILURE, MANY, metaOf, stateOf, type ResultStage } from "./stage.ts";
-
-/** Long enough for a slow machine to read before it is over. */
-const SHORT_MS = 1_500;
+import { FAILURE, MANY, metaOf, SHORT_MS, stateOf, type ResultStage } from "./stage.ts";
 
 const EXTENDED = {
   name: "tasks.add",

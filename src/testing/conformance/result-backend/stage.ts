@@ -11,6 +11,9 @@ export interface ResultPlace extends AsyncDisposable {
 
 const DAY_MS = 86_400_000;
 
+/** A life of results, in milliseconds: long enough for a slow machine to read them before it is over. */
+export const SHORT_MS = 1_500;
+
 /** How many records are many. */
 export const MANY = 5_000;
 

@@ -1,8 +1,14 @@
 import { describe, expect, it } from "vitest";
 
+import { MemoryStore } from "../../../../src/adapters/memory/memory-store.ts";
 import type { BrokerState, Delivery } from "../../../../src/broker/broker.ts";
-import { BrokerUnavailableError, UnroutableError } from "../../../../src/broker/errors.ts";
-import type { MessageStore, PushItem, StoredExchange } from "../../../../src/broker/queued/message-store.ts";
+import { BrokerUnavailableError, DeliveryLostError, UnroutableError } from "../../../../src/broker/errors.ts";
+import type {
+  MessageStore,
+  PushItem,
+  Settlement,
+  StoredExchange,
+} from "../../../../src/broker/queued/message-store.ts";
 import { QueuedBroker } from "../../../../src/broker/queued/queued-broker.ts";
 import { systemClock } from "../../../../src/util/clock.ts";
 import { deferred } from "../../../../src/util/deferred.ts";
@@ -175,6 +181,27 @@ describe("QueuedBroker", () => {
     expect(await broker.inspect("q")).toMatchObject({ ready: 0, unacked: 0 });
   });
 
+  it("takes a settlement for done whose answer was lost, as long as nobody else can have had the message", async () => {
+    const { store, broker, clock } = await setUpUnheard();
+    const [delivery] = await take(broker, 1);
+    const ack = delivery?.ack();
+    await clock.advance(10_000);
+    store.heard = true;
+    await clock.advance(2_000);
+    await ack;
+    expect(delivery?.isLost).toBe(false);
+  });
+
+  it("cannot tell any more once the lease has run out, and says that the delivery is lost", async () => {
+    const { store, broker, clock } = await setUpUnheard();
+    const [delivery] = await take(broker, 1);
+    const ack = expect(delivery?.ack()).rejects.toThrow(DeliveryLostError);
+    await clock.advance(20_000);
+    store.heard = true;
+    await clock.advance(2_000);
+    await ack;
+  });
+
   it("is disposed within four seconds though the store does not answer", async () => {
     const { broker, clock } = await setUp({ push: () => new Promise(() => undefined) });
     void broker.publish([toQueue("q", "x")]);
@@ -208,6 +235,26 @@ async function setUp(overrides: Partial<MessageStore> = {}, { connected = true }
   broker.onState((state) => states.push(state));
   if (connected) await broker.declare({ queues: [{ name: "q" }] });
   return { ...recording, broker, clock, lines, states };
+}
+
+/** A store in memory that settles, and whose answer to that is lost until it is `heard`. */
+class Unheard extends MemoryStore {
+  heard = false;
+
+  override async settle(settlements: readonly Settlement[]): Promise<readonly string[]> {
+    const lost = await super.settle(settlements);
+    if (!this.heard) throw new BrokerUnavailableError(this.url, "the connection was closed.");
+    return lost;
+  }
+}
+
+async function setUpUnheard() {
+  const clock = new FakeClock();
+  const store = new Unheard({ clock });
+  const broker = new QueuedBroker({ store, clock, log: recordingLogger().log });
+  await broker.declare({ queues: [{ name: "q" }] });
+  await broker.publish([toQueue("q", "x")]);
+  return { store, broker, clock };
 }
 
 function take(broker: QueuedBroker, count: number): Promise<readonly Delivery[]> {

@@ -204,6 +204,17 @@ describe("stopping", () => {
     expect(callsOf("settle")).toEqual([[[{ receipt: "r", outcome: "hand-back" }]]]);
   });
 
+  it("gives nothing more to who waits for it", async () => {
+    const leased: Leased = { receipt: "r", message: message("late"), queue: "q", deliveries: 1, fence: 1 };
+    const { read, callsOf } = await setUp({ take: (_queues, { signal }) => untilAbort(signal).then(() => [leased]) });
+    const reader = read(1);
+    const ended = reader.expectEnd();
+    await eventually(() => expect(callsOf("take")).toHaveLength(1));
+    await reader.consumer.stop();
+    await ended;
+    expect(callsOf("settle")).toHaveLength(1);
+  });
+
   it("hands back what a take brought from a queue that was cancelled meanwhile", async () => {
     const leased: Leased = { receipt: "r", message: message("late"), queue: "q", deliveries: 1, fence: 1 };
     const { read, callsOf } = await setUp({ take: (_queues, { signal }) => untilAbort(signal).then(() => [leased]) });
