@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Message } from "../../src/message/message.ts";
+import { NEWEST_CELERY, pythonOf } from "../support/python.ts";
 
-/** The path of a Python with Celery, found or made by the tests' global setup; empty where there is none to be had. */
-export const PYTHON: string = process.env["CELERIAC_TEST_PYTHON"] ?? "";
+/** The path of a Python with the newest Celery; empty where there is none to be had. */
+export const PYTHON: string = pythonOf(NEWEST_CELERY);
 
 /** What `python/read_messages.py` tells of one message. */
 export interface SeenByCelery {

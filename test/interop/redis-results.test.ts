@@ -1,7 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redis } from "../../src/adapters/redis/index.ts";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
@@ -11,6 +8,7 @@ import type { TaskMeta } from "../../src/backend/task-meta.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { eventually } from "../support/eventually.ts";
+import { PythonProcess } from "../support/python-process.ts";
 import { redisConnections } from "../support/redis-connections.ts";
 import { HAS_REDIS, RedisServer } from "../support/redis.ts";
 import { PYTHON } from "./celery-worker-reads.ts";
@@ -21,13 +19,13 @@ describe.skipIf(PYTHON === "" || !HAS_REDIS).each(["", "shop", "shop:"])(
   "results in one Redis, with the prefix %j",
   (prefix) => {
     let server: RedisServer;
-    let python: Python;
+    let python: ResultsInPython;
     let backend: ResultBackend;
     let connections: SupervisedConnections;
 
     beforeAll(async () => {
       server = await RedisServer.start();
-      python = new Python(server.url, prefix);
+      python = new ResultsInPython(server.url, prefix);
       const create = redis({ url: server.url, resultKeyprefix: prefix }).createResultBackend;
       if (create === undefined) throw new Error("absent");
       backend = create({ clock: systemClock, log, resultExpiresMs: 86_400_000 });
@@ -178,29 +176,13 @@ function meta(changes: Partial<TaskMeta>): TaskMeta {
   return { ...base, ...changes };
 }
 
-/** `python/redis_results.py`: one process, asked one thing after the other. */
-class Python implements AsyncDisposable {
-  readonly #process: ChildProcessWithoutNullStreams;
-  readonly #answers: AsyncIterator<string>;
-
-  constructor(...args: readonly string[]) {
-    this.#process = spawn(PYTHON, [join(import.meta.dirname, "python/redis_results.py"), ...args]);
-    this.#process.stderr.pipe(process.stderr);
-    this.#answers = createInterface(this.#process.stdout)[Symbol.asyncIterator]();
+/** `python/redis_results.py`. */
+class ResultsInPython extends PythonProcess {
+  constructor(url: string, prefix: string) {
+    super({ python: PYTHON, args: [join(import.meta.dirname, "python/redis_results.py"), url, prefix] });
   }
 
-  async do(what: string, ...args: readonly unknown[]): Promise<unknown> {
-    this.#process.stdin.write(`${JSON.stringify({ do: what, with: args })}\n`);
-    const { done, value } = (await this.#answers.next()) as IteratorResult<string, undefined>;
-    if (done === true) throw new Error("Python has ended.");
-    const { answer, error } = JSON.parse(value) as { readonly answer?: unknown; readonly error?: string };
-    if (error !== undefined) throw new Error(`Python: ${error}`);
-    return answer;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.#process, "close");
-    this.#process.stdin.end();
-    await exit;
+  do(what: string, ...args: readonly unknown[]): Promise<unknown> {
+    return this.ask({ do: what, with: args });
   }
 }

@@ -64,5 +64,6 @@ for line in sys.stdin:
     try:
         answer = {"answer": globals()[call["do"]](*call["with"])}
     except Exception as error:
-        answer = {"error": repr(error)}
+        kind = type(error)
+        answer = {"raised": {"type": kind.__qualname__, "module": kind.__module__, "args": [repr(arg) for arg in error.args]}}
     print(json.dumps(answer), flush=True)

@@ -1,0 +1,139 @@
+"""The Python half of a shop whose other half is TypeScript: an app for `celery -A shop`. SHOP, in the environment, is JSON: the `url` of the
+Redis, the `settings` of the app, and the `queues` that it declares."""
+
+import json
+import os
+import signal
+import time
+
+from celery import Celery
+from celery.exceptions import Ignore, Reject
+from kombu import Exchange, Queue
+
+config = json.loads(os.environ["SHOP"])
+
+app = Celery("shop", broker=config["url"], backend=config["url"])
+app.conf.update(
+    task_routes={"python.*": {"queue": "python"}, "typescript.*": {"queue": "typescript"}},
+    worker_prefetch_multiplier=1,
+    **config["settings"],
+)
+if config["queues"]:
+    app.conf.task_queues = [
+        Queue(queue["name"], Exchange(queue["exchange"], type=queue["type"]), routing_key=queue["key"]) for queue in config["queues"]
+    ]
+
+
+class OwnError(Exception):
+    """What only this shop raises."""
+
+
+@app.task(name="python.add")
+def add(x, y=0):
+    return x + y
+
+
+@app.task(name="python.echo")
+def echo(value):
+    return value
+
+
+@app.task(name="python.show")
+def show(*args, **kwargs):
+    """The call as Python sees it."""
+    return repr(args), repr(kwargs)
+
+
+@app.task(name="python.note", acks_late=True)
+def note(text):
+    """Leaves its mark beside its result."""
+    app.backend.client.rpush("notes", text)
+
+
+@app.task(name="python.started")
+def started(seconds=0):
+    """When it began, in seconds since 1970."""
+    began = time.time()
+    time.sleep(seconds)
+    return began
+
+
+@app.task(name="python.request", bind=True)
+def request(self, *_args):
+    told = self.request
+    return {
+        "id": told.id,
+        "root": told.root_id,
+        "parent": told.parent_id,
+        "retries": told.retries,
+        "group": told.group,
+        "origin": told.origin,
+        "tenant": told.get("tenant"),
+        "priority": told.delivery_info["priority"],
+        "queue": told.delivery_info["routing_key"],
+        "argsrepr": told.argsrepr,
+    }
+
+
+@app.task(name="python.fail")
+def fail(kind):
+    raise {
+        "ValueError": ValueError("no", 1, None),
+        "KeyError": KeyError("ünïcode"),
+        "OwnError": OwnError("mine", {"a": [1]}),
+        "empty": RuntimeError(),
+    }[kind]
+
+
+@app.task(name="python.ignore", bind=True, acks_late=True)
+def ignore(self):
+    self.update_state(state="SEEN", meta="here")
+    raise Ignore()
+
+
+@app.task(name="python.reject", bind=True, acks_late=True)
+def reject(self):
+    self.update_state(state="SEEN")
+    raise Reject("not mine")
+
+
+@app.task(name="python.slow", soft_time_limit=1)
+def slow():
+    time.sleep(20)
+
+
+@app.task(name="python.die")
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="python.delegate")
+def delegate():
+    """Calls a task of the other half."""
+    return app.send_task("typescript.request").id
+
+
+@app.task(name="python.flaky", bind=True, max_retries=3)
+def flaky(self, times, **options):
+    """Fails so many times, and then tells how often it was retried."""
+    if self.request.retries < times:
+        raise self.retry(exc=OwnError("not yet"), **options)
+    return self.request.retries
+
+
+@app.task(name="both.where")
+def where():
+    return "python"
+
+
+@app.task(name="both.hold")
+def hold():
+    return "python"
+
+
+@app.task(name="both.wander", bind=True)
+def wander(self, *stations):
+    """Is retried from queue to queue, and tells where it ended."""
+    if self.request.retries < len(stations):
+        raise self.retry(countdown=0.1, queue=stations[self.request.retries])
+    return ["python", self.request.retries]
