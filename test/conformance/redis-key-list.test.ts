@@ -25,7 +25,7 @@ interface Row {
 
 /** Those first that say most of the name. */
 async function listed(): Promise<readonly Row[]> {
-  const rows = rowsOf(await readPage("configuration.md"), "Keys in Redis").flatMap(
+  const rows = rowsOf(await readPage("redis.md"), "Keys in Redis").flatMap(
     ([names = "", type = "", , expires]) =>
       names.split(", ").map((cell): Row => {
         const name = cell

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { parseRedisUrl, REDIS_URL_PARAMETERS } from "../../../src/adapters/redis/connections/redis-url.ts";
 import { propertiesOf, readPage, rowsOf } from "./reference.ts";
 
-const page = await readPage("configuration.md");
+const page = await readPage("redis.md");
 /** Of all tables under the heading, as one. */
-const FIRST_CELLS = rowsOf(page, "Redis").map(([cell = ""]) => cell);
+const FIRST_CELLS = rowsOf(page, "URLs and properties").map(([cell = ""]) => cell);
 const NAMES = FIRST_CELLS.flatMap((cell) => cell.split(", ")).map((name) => name.replaceAll("`", ""));
 const URLS = NAMES.filter((name) => name.includes("://"));
 
