@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Redis, RedisOptions } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import type { RedisTlsOptions } from "../redis-options.ts";
-import { loadDriver } from "./driver.ts";
 import type { Command } from "./redis-link.ts";
 import type { RedisAddress, TlsFiles } from "./redis-url.ts";
 
@@ -19,9 +18,8 @@ export interface Endpoint {
 
 /** A client for one connection: what ioredis would do about a lost one is switched off, as is its handshake, for which see `loginCommands`. */
 export function createClient(endpoint: Endpoint): Redis {
-  const Client = loadDriver();
   const options: object = { ...ONE_CONNECTION, ...placeOptions(endpoint) };
-  return new Client(options);
+  return new Redis(options);
 }
 
 /** What a connection begins with. */
