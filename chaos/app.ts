@@ -1,5 +1,5 @@
 /**
- * The app that is shot at. Its processes are told by the environment where its file is (`CELERY_BROKER_URL`) and where its journal
+ * The app that is shot at. Its processes are told by the environment where its broker is (`CELERY_BROKER_URL`) and where its journal
  * (`CHAOS_JOURNAL`).
  */
 import { randomUUID } from "node:crypto";
@@ -13,7 +13,7 @@ const CHILDREN = 2;
 
 const journal = new Journal(process.env["CHAOS_JOURNAL"] ?? devNull);
 
-/** A send may wait for a file that a frozen process keeps locked, and a message may meet any number of shots. */
+/** A send may wait for a file that a frozen process keeps locked, or for a server that is away, and a message may meet any number of shots. */
 export const app: Celeriac = new Celeriac({ taskPublishTimeoutMs: 15_000, workerMaxDeliveries: null });
 
 const nap = app.task("nap", { bind: true }, (ctx, ms: number) => recorded(ctx, () => sleep(ms)));
@@ -54,6 +54,8 @@ const crash = app.task("crash", { bind: true }, (ctx) =>
 /** How to make a call of each kind, with a number from 0 to 1 that says how long it takes. */
 export const KINDS = {
   brief: (size: number) => nap.s(size * 10),
+  /** Longer than any visibility timeout of a mixed fleet: see celery_app.py. */
+  lasting: (size: number) => nap.s(8_000 + size * 7_000),
   long: (size: number) => nap.s(200 + size * 1_300),
   busy: (size: number) => spin.s(20 + size * 300),
   retried: (size: number) => stumble.s(1 + Math.round(size), 100 + size * 2_000),

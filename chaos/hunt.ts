@@ -1,34 +1,35 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Celeriac } from "celeriac";
-import type { QueueDepth } from "../src/broker/broker.ts";
 import { readJournal } from "./journal.ts";
+import { leaksOf } from "./leaks.ts";
 import { Pack } from "./pack.ts";
+import { sqlitePlace, type Place, type Server } from "./place.ts";
+import { drained, underWay } from "./progress.ts";
 import { Random } from "./random.ts";
+import { RedisPlace } from "./redis-place.ts";
+import { producerRole, pythonRole, workerRole } from "./roles.ts";
 import { shoot } from "./shooter.ts";
+import { broker, children, connections, members, type Target } from "./targets.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
-const QUEUE = "celery";
-/** How long what is left may take once nobody shoots any more, in milliseconds: a lease, and then all that has come together. */
-const LONGEST_DRAIN_MS = 120_000;
-const LOOK_MS = 100;
+/** What stands in the journal once one of our workers, or of Celery's own, has done something. */
+const ENDED = '"what":"ended"';
+const IN_PYTHON = '"runtime":"python"';
 /** Ids in one look-up of results. */
 const IDS_AT_ONCE = 1_000;
-
-/** The command and the app, as users have them: compiled, and TypeScript. */
-const COMMAND = join(import.meta.dirname, "../dist/cli/main.js");
-const APP = join(import.meta.dirname, "app.ts");
-const PRODUCER = join(import.meta.dirname, "producer.ts");
 
 export interface HuntOptions {
   readonly seed: number;
   /** How long it is shot. */
   readonly seconds: number;
+  readonly place: keyof typeof PLACES;
   readonly workers: number;
   /** Tasks that each worker runs at once. */
   readonly concurrency: number;
+  /** So many of Celery's own workers on the same queue, run by a Python that has Celery. */
+  readonly celery: { readonly python: string; readonly workers: number } | undefined;
   readonly producers: number;
   readonly pool: string;
   readonly shotsPerSecond: number;
@@ -36,61 +37,88 @@ export interface HuntOptions {
   readonly callsPerSecond: number;
   /** Share of the freezes that outlast a lease, from 0 to 1. */
   readonly longFreezes: number;
+  /** Whether the broker is shot at, too. */
+  readonly shootsBroker: boolean;
+  /** Whether connections to the broker are cut, ten times as often as processes are shot at. */
+  readonly cutsConnections: boolean;
+  /** Whether the broker is searched for what nobody needs any more. */
+  readonly findsLeaks: boolean;
 }
 
 export interface HuntReport extends Verdict {
-  /** The database, the journal, the shots and everybody's log; kept when a promise was broken. */
+  /** What the broker has kept, the journal, the shots and everybody's log; kept when a promise was broken. */
   readonly directory: string;
 }
 
-/** Real workers and producers on one SQLite file, shot at from all sides; then the dead are counted. */
+const PLACES = {
+  sqlite: async (directory: string): Promise<Place> => sqlitePlace(directory),
+  redis: (): Promise<Place> => RedisPlace.start(),
+} as const;
+
+/** Real workers and producers on one broker, shot at from all sides; then the dead are counted. */
 export async function hunt(options: HuntOptions): Promise<HuntReport> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-hunt-"));
-  const verdict = await huntIn(directory, options);
+  await using place = await PLACES[options.place](directory);
+  const verdict = await huntIn(directory, place, options);
   if (verdict.broken.length === 0) await rm(directory, { recursive: true, force: true });
+  else await place.keep(directory);
   return { ...verdict, directory };
 }
 
-async function huntIn(directory: string, options: HuntOptions): Promise<Verdict> {
+async function huntIn(directory: string, place: Place, options: HuntOptions): Promise<Verdict> {
   const logs = join(directory, "logs");
   await mkdir(logs);
-  const url = `sqlite:${join(directory, "hunt.db")}`;
+  const { url, server } = place;
   const journal = join(directory, "journal.jsonl");
-  const env = { CELERY_BROKER_URL: url, CELERY_RESULT_BACKEND: url, CHAOS_JOURNAL: journal };
-  const { seed, pool, concurrency, callsPerSecond } = options;
-  const workerArgs = [COMMAND, "-A", APP, "worker", "-P", pool, "-c", String(concurrency), "-l", "warning"];
-  const producerArgs = (nth: number): readonly string[] => {
-    return ["--import", "tsx", PRODUCER, String(seed + nth), String(callsPerSecond)];
-  };
+  const around = { env: { CELERY_BROKER_URL: url, CELERY_RESULT_BACKEND: url, CHAOS_JOURNAL: journal }, logs };
+  const { seed, pool, concurrency, callsPerSecond, celery, shotsPerSecond: perSecond, seconds, longFreezes } = options;
+  const mix = celery === undefined ? "usual" : "lasting";
 
-  await using workers = new Pack({ name: "worker", args: () => workerArgs, env, logs }, options.workers);
-  await using producers = new Pack({ name: "producer", args: producerArgs, env, logs }, options.producers);
-  const { shotsPerSecond: perSecond, seconds, longFreezes } = options;
-  const shots = await shoot(new Random(seed), { workers, producers, perSecond, seconds, longFreezes });
+  await using workers = new Pack(workerRole(around, pool, concurrency), options.workers);
+  await using pythons = new Pack(pythonRole(around, celery?.python ?? ""), celery?.workers ?? 0);
+  await using producers = new Pack(producerRole(around, seed, callsPerSecond, mix), options.producers);
+  await underWay(journal, celery === undefined ? [ENDED] : [ENDED, IN_PYTHON]);
+  const targets = targetsOf({ workers, pythons, producers }, server, options);
+  const shots = await shoot(new Random(seed), { targets, perSecond, seconds, longFreezes });
   await writeFile(join(directory, "shots.json"), JSON.stringify(shots));
 
   await producers.stop();
   await using app = new Celeriac({ broker: url, resultBackend: url }, { env: {} });
-  const queue = await drained(app);
+  const connected = await app.broker();
+  const left = await drained(place, connected);
   const workerExits = [...workers.exits];
-  await workers.stop();
+  await Promise.all([workers.stop(), pythons.stop()]);
   const entries = readJournal(journal);
-  const states = await statesOf(app, [...new Set(entries.map(({ id }) => id))]);
-  const broker = await app.broker();
-  const deadLetters = (await broker.deadLetters()).map(({ reason }) => `${reason.code}: ${reason.detail}`);
-  return judge({ journal: entries, shots, workerExits, states, queue, deadLetters });
+  const ids = new Set(entries.map(({ id }) => id));
+  const states = await statesOf(app, [...ids]);
+  const deadLetters = (await connected.deadLetters()).map(({ reason }) => `${reason.code}: ${reason.detail}`);
+  await app.close();
+  const verdict = judge({ journal: entries, shots, workerExits, states, left, deadLetters });
+  return server !== undefined && options.findsLeaks ? together(verdict, await leaksOf(server, ids)) : verdict;
 }
 
-/** What is in the queue when nothing is any more, or when the time is over. */
-async function drained(app: Celeriac): Promise<QueueDepth | undefined> {
-  const broker = await app.broker();
-  const deadline = Date.now() + LONGEST_DRAIN_MS;
-  for (;;) {
-    const depth = await broker.inspect(QUEUE);
-    if (depth !== undefined && depth.ready + depth.delayed + depth.unacked === 0) return depth;
-    if (Date.now() >= deadline) return depth;
-    await sleep(LOOK_MS);
-  }
+/** What is shot at, and how often in relation to the others. */
+function targetsOf(
+  { workers, pythons, producers }: Fleet,
+  server: Server | undefined,
+  options: HuntOptions,
+): readonly Target[] {
+  const { celery, shootsBroker, cutsConnections } = options;
+  const targets = [
+    members("worker", workers, 70),
+    children("poolChild", workers, 15),
+    members("producer", producers, 15),
+  ];
+  if (celery !== undefined) targets.push(members("python", pythons, 70), children("pythonChild", pythons, 15));
+  if (server !== undefined && shootsBroker) targets.push(broker(server, 5));
+  if (server !== undefined && cutsConnections) targets.push(connections(server, 1_000));
+  return targets;
+}
+
+interface Fleet {
+  readonly workers: Pack;
+  readonly pythons: Pack;
+  readonly producers: Pack;
 }
 
 async function statesOf(app: Celeriac, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -101,4 +129,11 @@ async function statesOf(app: Celeriac, ids: readonly string[]): Promise<Readonly
     for (const [id, { state }] of metas) states.set(id, state);
   }
   return states;
+}
+
+function together(...verdicts: readonly Verdict[]): Verdict {
+  return {
+    counts: Object.assign({}, ...verdicts.map(({ counts }) => counts)) as Verdict["counts"],
+    broken: verdicts.flatMap(({ broken }) => broken),
+  };
 }

@@ -15,6 +15,8 @@ export interface Run {
   readonly deliveries: number;
   readonly pid: number;
   readonly parent: number;
+  /** Of one of Celery's own workers. @default one of ours */
+  readonly runtime?: "python";
 }
 
 /** One file that any number of processes append to: a short line is written whole, or not at all when its writer is killed. */

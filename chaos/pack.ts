@@ -8,8 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const LONGEST_STOP_MS = 40_000;
 
 export interface Role {
-  readonly name: "worker" | "producer";
-  /** What Node is told for the nth process of this role. */
+  readonly name: string;
+  /** The program. */
+  readonly command: string;
+  /** What it is told as the nth process of this role. */
   readonly args: (nth: number) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** Directory of a file for each process, with what it says. */
@@ -36,7 +38,7 @@ export class Pack implements AsyncDisposable {
     for (let i = 0; i < size; i += 1) this.#start();
   }
 
-  get name(): Role["name"] {
+  get name(): string {
     return this.#role.name;
   }
 
@@ -69,10 +71,10 @@ export class Pack implements AsyncDisposable {
   }
 
   #start(): void {
-    const { args, env, logs, name } = this.#role;
+    const { command, args, env, logs, name } = this.#role;
     this.#started += 1;
     const log = openSync(join(logs, `${name}-${this.#started}.log`), "a");
-    const child = spawn(process.execPath, args(this.#started), {
+    const child = spawn(command, args(this.#started), {
       env: { ...process.env, ...env },
       stdio: ["ignore", log, log],
     });

@@ -1,34 +1,30 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { childrenOf, signal, type Pack } from "./pack.ts";
 import type { Random } from "./random.ts";
+import type { ShotSignal, Target, TargetName } from "./targets.ts";
 
-/** What is shot at a worker or producer, each as often as its number says. */
-const SIGNALS = { SIGKILL: 45, SIGSTOP: 30, SIGTERM: 15, SIGQUIT: 10 } as const;
-/** A freeze's length, in milliseconds: mostly too short to be noticed, sometimes longer than a lease. */
-const FREEZE_MS = { short: [1, 2_000], long: [22_000, 35_000] } as const;
-const TARGETS = { worker: 70, poolChild: 15, producer: 15 } as const;
+/** How long a freeze lasts that outlasts a lease, in milliseconds. */
+const LONG_FREEZE_MS = [22_000, 35_000] as const;
 
-/** One signal that hit a process. `until` is when a frozen one went on. */
+/** One shot that hit. `until` is when a frozen one went on, and when a broker was back. */
 export interface Shot {
   readonly pid: number;
   /** The worker, when it hit a process of its pool. */
   readonly parent?: number | undefined;
-  readonly of: keyof typeof TARGETS;
-  readonly signal: keyof typeof SIGNALS;
+  readonly of: TargetName;
+  readonly signal: ShotSignal;
   readonly at: number;
   readonly until: number;
 }
 
 export interface ShootingOptions {
-  readonly workers: Pack;
-  readonly producers: Pack;
+  readonly targets: readonly Target[];
   readonly perSecond: number;
   readonly seconds: number;
   /** Share of the freezes that outlast a lease, from 0 to 1. */
   readonly longFreezes: number;
 }
 
-/** Shoots at random processes at random instants for so many seconds. Resolves with every shot, once whatever was frozen goes on. */
+/** Shoots at random targets at random instants for so many seconds. Resolves with every shot, once whatever was frozen goes on. */
 export async function shoot(random: Random, options: ShootingOptions): Promise<readonly Shot[]> {
   const shots: Promise<Shot | undefined>[] = [];
   const end = Date.now() + options.seconds * 1_000;
@@ -41,22 +37,22 @@ export async function shoot(random: Random, options: ShootingOptions): Promise<r
 }
 
 /** Draws the same numbers whoever is there, so that a seed gives the same plan. */
-async function shootOnce(random: Random, options: ShootingOptions): Promise<Shot | undefined> {
-  const of = random.weighted(TARGETS);
-  const name = random.weighted(SIGNALS);
-  const [shortest, longest] = FREEZE_MS[random.next() < options.longFreezes ? "long" : "short"];
-  const freezeMs = random.between(shortest, longest);
-  const pid = random.oneOf(of === "producer" ? options.producers.pids : options.workers.pids);
-  const child = random.oneOf(of === "poolChild" && pid !== undefined ? childrenOf(pid) : []);
-  const target = of === "poolChild" ? child : pid;
+async function shootOnce(random: Random, { targets, longFreezes }: ShootingOptions): Promise<Shot | undefined> {
+  const weights = Object.fromEntries(targets.map(({ of, weight }) => [of, weight]));
+  const name = random.weighted(weights);
+  const target = targets.find(({ of }) => of === name);
   if (target === undefined) return undefined;
-  // Pool children leave all other signals to their parent.
-  const sent = of === "poolChild" ? "SIGKILL" : name;
+  const shot = random.weighted<ShotSignal>(target.signals);
+  const freezeMs = random.between(...(random.next() < longFreezes ? LONG_FREEZE_MS : target.freezeMs));
+  const aimed = target.aim(random);
+  if (aimed === undefined) return undefined;
+  const { pid, parent } = aimed;
   const at = Date.now();
-  if (!signal(target, sent)) return undefined;
-  if (sent === "SIGSTOP") {
+  const isHit = await aimed.fire(shot);
+  if (isHit && shot === "SIGSTOP") {
     await sleep(freezeMs);
-    signal(target, "SIGCONT");
+    await aimed.fire("SIGCONT");
   }
-  return { pid: target, parent: target === pid ? undefined : pid, of, signal: sent, at, until: Date.now() };
+  await aimed.recover?.(shot);
+  return isHit ? { pid, parent, of: target.of, signal: shot, at, until: Date.now() } : undefined;
 }

@@ -102,7 +102,7 @@ async function workOff(directory: string, path: string, memory: string, options:
   await mkdir(logs);
   const args = [COMMAND, "-A", APP, "worker", "-P", options.pool, "-l", "warning"];
   const env = { CELERY_BROKER_URL: url, CELERY_RESULT_BACKEND: url, CHAOS_SAMPLES: memory };
-  await using workers = new Pack({ name: "worker", args: () => args, env, logs }, 1);
+  await using workers = new Pack({ name: "worker", command: process.execPath, args: () => args, env, logs }, 1);
   await using app = new Celeriac({ broker: url, resultBackend: url, taskPublishTimeoutMs: "60s" }, { env: {} });
   await sendAll(app, options);
   await untilFewerThan(1, app);

@@ -37,6 +37,45 @@ describe("the kill hunt finds nothing to blame", () => {
     expect(judge(evidenceOf(journal, { states: new Map([["b", "SUCCESS"]]) })).broken).toEqual([]);
   });
 
+  it("in a second run of what a worker could not acknowledge before its end, since the broker was away", () => {
+    const again = [begun("a", 30_010, HEIR, 2), ended("a", 30_020, HEIR)];
+    const journal = [...sent("a"), begun("a", 10), ended("a", 20), ...again];
+    expect(judge(evidenceOf(journal, { shots: [outage(15, 8_000), killed(9_000)] })).broken).toEqual([]);
+    expect(judge(evidenceOf(journal, { shots: [outage(15, 8_000)] })).broken).toHaveLength(1);
+  });
+
+  it("in a second run of what could not be acknowledged for a while, since its connection was cut", () => {
+    const again = [begun("a", 30_010, HEIR, 2), ended("a", 30_020, HEIR)];
+    const journal = [...sent("a"), begun("a", 10), ended("a", 20), ...again];
+    const cut: Shot = { pid: 0, of: "connection", signal: "CLIENT KILL", at: 25, until: 26 };
+    expect(judge(evidenceOf(journal, { shots: [cut, killed(9_000)] })).broken).toEqual([]);
+    expect(judge(evidenceOf(journal, { shots: [cut, killed(11_000)] })).broken).toHaveLength(1);
+  });
+
+  it("in a second run of what a Python worker held when the broker was away: it forgets that, as it may", () => {
+    const python = { runtime: "python" } as const;
+    const again = [begun("a", 9_000, HEIR, 2), ended("a", 9_010, HEIR)];
+    const journal = [...sent("a"), { ...begun("a", 10), ...python }, { ...ended("a", 20), ...python }, ...again];
+    expect(judge(evidenceOf(journal, { shots: [outage(15, 200)] })).broken).toEqual([]);
+  });
+
+  it("in a second run of what was sent while the broker went away: the sender could not know, and tried again", () => {
+    const again = [begun("a", 40), ended("a", 50)];
+    const journal = [...sent("a"), begun("a", 20), ended("a", 30), ...again];
+    expect(judge(evidenceOf(journal, { shots: [outage(0, 10)] })).broken).toEqual([]);
+    expect(judge(evidenceOf(journal, { shots: [outage(2, 10)] })).broken).toHaveLength(1);
+  });
+
+  it("in a call that was waiting when one of Celery's workers was killed, which may have popped it and not noted it yet: one for each", () => {
+    const shots: readonly Shot[] = [{ ...killed(15), of: "python" }];
+    const verdict = judge(evidenceOf(sent("a"), { shots }));
+    expect(verdict.broken).toEqual([]);
+    expect(verdict.counts).toMatchObject({ "calls that Celery lost between its pop and its note": 1 });
+    expect(judge(evidenceOf([...sent("a"), ...sent("b")], { shots })).broken).toHaveLength(1);
+    expect(judge(evidenceOf([...sent("a"), begun("a", 10)], { shots })).broken).toEqual(["1 calls were lost: a"]);
+    expect(judge(evidenceOf(sent("a"), { shots: [{ ...killed(0), of: "python" }] })).broken).toHaveLength(1);
+  });
+
   it("in the runs that a retry asked for", () => {
     const journal = [...sent("a"), begun("a", 10), { ...ended("a", 12), what: "retried" } as Entry];
     expect(judge(evidenceOf([...journal, { ...begun("a", 50), retries: 1 }, ended("a", 60)])).broken).toEqual([]);
@@ -85,7 +124,7 @@ describe("the kill hunt finds", () => {
       evidenceOf(journal, {
         workerExits: [{ pid: 7, at: 5, how: "1" }],
         deadLetters: ["unreadable"],
-        queue: { ready: 1, delayed: 1, unacked: 1, consumers: 0 },
+        left: 3,
       }),
     );
     expect(broken).toEqual([
@@ -99,8 +138,7 @@ describe("the kill hunt finds", () => {
 
 function evidenceOf(journal: readonly Entry[], more: Partial<Evidence> = {}): Evidence {
   const states = new Map(journal.map(({ id }) => [id, "SUCCESS"]));
-  const queue = { ready: 0, delayed: 0, unacked: 0, consumers: 0 };
-  return { journal, shots: [], workerExits: [], states, queue, deadLetters: [], ...more };
+  return { journal, shots: [], workerExits: [], states, left: 0, deadLetters: [], ...more };
 }
 
 type Begun = Run & { readonly id: string; readonly at: number; readonly what: "begun" };
@@ -119,6 +157,10 @@ function begun(id: string, at: number, pid: number = WORKER, deliveries = 1): Be
 
 function ended(id: string, at: number, pid: number = WORKER): Entry {
   return { ...begun(id, at, pid), what: "ended" };
+}
+
+function outage(at: number, until: number): Shot {
+  return { pid: 1, of: "broker", signal: "SIGSTOP", at, until };
 }
 
 function killed(at: number): Shot {
