@@ -4,21 +4,25 @@ export type Figures = Readonly<Record<string, number>>;
 /** One who is measured. What it has no measurement for is left out. */
 export interface Contender {
   readonly name: string;
+  /** What this machine lacks for it, if anything. */
+  readonly lacks?: () => string | undefined;
   readonly measurements: { readonly [Kind in keyof Loads]?: (place: Place, load: Loads[Kind]) => Promise<Figures> };
 }
 
-/** Where one measurement takes place: afresh, in a directory that is empty before and removed afterwards. */
+/** Where one measurement takes place: nothing is in it before. */
 export interface Place {
   readonly directory: string;
+  /** Of a Redis on the loopback; absent where none can be started. */
+  readonly redisPort?: number | undefined;
 }
 
 /** What can be measured, by kind, with what it is told. */
 export interface Loads {
-  /** Gives `rate`. */
+  /** Gives `rate`, and on Redis what the server had to do for each, as `Tally`. */
   readonly send: SendLoad;
-  /** Gives `rate`. */
-  readonly sendBatches: { readonly count: number; readonly size: number };
-  /** Gives `rate`, and of a worker process `cpu`, in microseconds a task, and `memory`, in MiB. */
+  /** Gives the same. */
+  readonly sendBatches: SendBatchesLoad;
+  /** Gives `rate`, of a worker process `cpu`, in microseconds a task, and `memory`, in MiB, and on Redis what the server had to do for each, as `Tally`. */
   readonly drain: DrainLoad;
   /** Gives the quantiles `p50`, `p95` and `p99` of the time from a send in one process to the start of the task in another, in milliseconds. */
   readonly idleLatency: { readonly samples: number };
@@ -26,23 +30,36 @@ export interface Loads {
   readonly growth: { readonly waiting: number; readonly drained: number };
   /** Gives `waiting`, in bytes for each of them, and `after`, in MiB once they are done and `restMs` have passed. */
   readonly room: { readonly waiting: number; readonly restMs: number };
+  /** All due at one instant, so much after they are sent, for a worker that is idle by then: gives `first`, how late the first starts, in ms, and `rate`. */
+  readonly delayed: DelayedLoad;
 }
 
 export interface SendLoad {
   readonly count: number;
   /** How many are under way at once; raw contenders write as many in a transaction. */
   readonly inFlight: number;
-  readonly synchronous: "full" | "normal";
+  readonly synchronous?: Synchronous;
+}
+
+export interface SendBatchesLoad {
+  readonly count: number;
+  readonly size: number;
 }
 
 export interface DrainLoad {
   readonly waiting: number;
   readonly concurrency: number;
-  readonly results: Results;
+  readonly keepsResults: boolean;
+  readonly synchronous?: Synchronous;
 }
 
-/** Whether results are kept, and how SQLite commits them. */
-export type Results = "none" | "full" | "normal";
+export interface DelayedLoad {
+  readonly count: number;
+  readonly delayMs: number;
+}
+
+/** How SQLite commits results, and sends. @default "full" */
+export type Synchronous = "full" | "normal";
 
 /** 101 bytes as JSON. */
 export const ARGUMENT: string = "x".repeat(99);

@@ -12,9 +12,14 @@ export async function rateOf(count: number, work: () => unknown): Promise<number
   return count / (Number(process.hrtime.bigint() - start) / 1e9);
 }
 
-/** The same of a `work` that does as many as it is told, once it has done so many that V8 has compiled what it runs. */
-export async function warmRateOf(count: number, work: (count: number) => unknown): Promise<number> {
+/** Has a `work` that does as many as it is told do so many that V8 has compiled what it runs. */
+export async function warmUp(count: number, work: (count: number) => unknown): Promise<void> {
   await work(Math.min(count, WARM_UP));
+}
+
+/** How often `work` is done in a second once it is warm. */
+export async function warmRateOf(count: number, work: (count: number) => unknown): Promise<number> {
+  await warmUp(count, work);
   return rateOf(count, () => work(count));
 }
 

@@ -1,78 +1,83 @@
-// npm run bench [-- --rounds N --only TEXT --json --quick]
-import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+// npm run bench [-- sqlite|redis … --rounds N --only TEXT --beside NAME … --json --quick]
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { loadDriver } from "../src/adapters/sqlite/driver.ts";
-import { startChild } from "./child.ts";
-import type { Figures } from "./contender.ts";
-import { CONTENDERS, measure, type Measurement } from "./measure.ts";
-import { hasRedis } from "./redis.ts";
+import type { Contender } from "./contender.ts";
+import { redisVersion, startRedis } from "./redis/server.ts";
 import { asTable, type Line } from "./report.ts";
-import { scenarios, type Scenario } from "./scenarios.ts";
-import { summarize } from "./stats.ts";
+import { measureScenario } from "./rounds.ts";
+import { OURS, type Suite } from "./suite.ts";
+import { suitesNamed } from "./suites.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     rounds: { type: "string" },
     only: { type: "string", default: "" },
+    beside: { type: "string", multiple: true },
     json: { type: "boolean", default: false },
-    // One round of next to nothing, all in one process: whether it runs, not how fast.
+    // One round of next to nothing: whether it runs, not how fast.
     quick: { type: "boolean", default: false },
   },
 });
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-const chosen = scenarios(values.quick).filter(({ name }) => name.includes(values.only));
-if (chosen.length === 0) throw new Error(`No scenario's name contains "${values.only}".`);
+const { quick, only, beside } = values;
+const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+const chosen = suitesNamed(positionals)
+  .map((suite) => ({ suite, scenarios: suite.scenarios(quick).filter(({ name }) => name.includes(only)) }))
+  .filter(({ scenarios }) => scenarios.length > 0);
+if (chosen.length === 0) throw new Error(`No scenario's name contains "${only}".`);
 
-const OURS = "Celeriac";
-const withRedis = hasRedis();
-const contenders = CONTENDERS.map(({ name }) => name).filter((name) => withRedis || name !== "BullMQ");
-if (!withRedis) process.stderr.write("BullMQ is left out: there is no redis-server in the PATH.\n");
+interface Measured {
+  readonly suite: Suite;
+  readonly contenders: readonly Contender[];
+  readonly lines: readonly Line[];
+  readonly leftOut: readonly string[];
+}
 
-async function measureScenario(scenario: Scenario): Promise<readonly Line[]> {
-  const runs = new Map(contenders.map((name): [string, Figures[]] => [name, []]));
-  for (let round = 0; round < Math.min(rounds, scenario.rounds ?? rounds); round += 1) {
-    for (const contender of contenders) runs.get(contender)?.push(await measureOnce(contender, scenario));
-  }
-  return Object.entries(scenario.units).map(([figure, unit]) => {
-    const measured = [...runs].map(([name, all]) => [name, all.flatMap((figures) => figures[figure] ?? [])] as const);
-    const there = measured.filter(([, all]) => all.length > 0);
-    const summaries = new Map(there.map(([name, all]) => [name, summarize(all)]));
-    return { scenario: scenario.name, figure, unit, summaries };
+await using redis = redisVersion() === undefined ? undefined : await startRedis();
+const measured: Measured[] = [];
+for (const { suite, scenarios } of chosen) {
+  const wanted = suite.contenders.filter(({ name }) => name === OURS || (beside?.includes(name) ?? true));
+  const leftOut = wanted.flatMap(({ name, lacks }) => {
+    const lack = lacks?.();
+    return lack === undefined ? [] : [`LEFT OUT: ${name} on ${suite.name}: ${lack}`];
   });
-}
-
-async function measureOnce(contender: string, scenario: Scenario): Promise<Figures> {
-  const directory = await mkdtemp(join(tmpdir(), "celeriac-bench-"));
-  try {
-    const measurement: Measurement = { contender, scenario, place: { directory } };
-    return await (values.quick ? measure(measurement) : measureApart(measurement));
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+  for (const line of leftOut) say(line);
+  const contenders = wanted.filter(({ lacks }) => lacks?.() === undefined);
+  const lines: Line[] = [];
+  for (const scenario of scenarios) {
+    say(`${suite.name}: ${scenario.name} …`);
+    lines.push(...(await measureScenario(suite, contenders, scenario, { rounds, quick, redis })));
   }
+  measured.push({ suite, contenders, lines, leftOut });
 }
 
-async function measureApart(measurement: Measurement): Promise<Figures> {
-  const program = fileURLToPath(import.meta.resolve("./measure-apart.ts"));
-  await using child = await startChild(program, { BENCH_MEASUREMENT: JSON.stringify(measurement) });
-  return JSON.parse(child.first) as Figures;
+const machine = {
+  node: process.version,
+  sqlite: loadDriver().name,
+  redis: redisVersion(),
+  cpu: cpus()[0]?.model ?? "",
+  cores: cpus().length,
+};
+process.stdout.write(values.json ? `${JSON.stringify({ machine, rounds, suites: measured.map(asJson) })}\n` : asText());
+
+function asJson({ suite, lines, leftOut }: Measured): object {
+  return {
+    name: suite.name,
+    leftOut,
+    lines: lines.map((line) => ({ ...line, summaries: Object.fromEntries(line.summaries) })),
+  };
 }
 
-const lines: Line[] = [];
-for (const scenario of chosen) {
-  process.stderr.write(`${scenario.name} …\n`);
-  lines.push(...(await measureScenario(scenario)));
+function asText(): string {
+  const tables = measured.map(({ contenders, lines, leftOut }) => {
+    const others = contenders.map(({ name }) => name).filter((name) => name !== OURS);
+    return `\n${[asTable(lines, OURS, others), ...leftOut].join("\n\n")}\n`;
+  });
+  const { cpu, cores, node, sqlite, redis: server = "no Redis" } = machine;
+  return `${tables.join("")}\n${cpu}, ${cores} cores, Node ${node}, ${sqlite}, ${server}; up to ${rounds} rounds, medians\n`;
 }
 
-const machine = { node: process.version, driver: loadDriver().name, cpu: cpus()[0]?.model ?? "", cores: cpus().length };
-process.stdout.write(
-  values.json
-    ? `${JSON.stringify({ machine, rounds, lines: lines.map((line) => ({ ...line, summaries: Object.fromEntries(line.summaries) })) })}\n`
-    : `\n${asTable(
-        lines,
-        OURS,
-        contenders.filter((name) => name !== OURS),
-      )}\n\n${machine.cpu}, ${String(machine.cores)} cores, Node ${machine.node}, ${machine.driver}; up to ${String(rounds)} rounds, medians\n`,
-);
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

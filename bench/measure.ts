@@ -1,20 +1,19 @@
-import { bullmq } from "./bullmq.ts";
-import { celeriac } from "./celeriac.ts";
-import type { Contender, Figures, Loads, Place } from "./contender.ts";
-import { rawSqlite } from "./raw-sqlite.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Figures, Loads, Place } from "./contender.ts";
+import type { Scenario } from "./suite.ts";
+import { suitesNamed } from "./suites.ts";
 
-/** In the order in which they are measured in every round, so that all share the machine's moods. Ratios are taken of the others. */
-export const CONTENDERS: readonly Contender[] = [rawSqlite, celeriac, bullmq];
-
+/** All that a process must be told to do one. */
 export interface Measurement {
+  readonly suite: string;
   readonly contender: string;
   readonly scenario: Scenario;
   readonly place: Place;
 }
 
-export async function measure({ contender, scenario, place }: Measurement): Promise<Figures> {
-  const measurements = CONTENDERS.find(({ name }) => name === contender)?.measurements ?? {};
+/** No figures from those who cannot do it. */
+export async function measure({ suite, contender, scenario, place }: Measurement): Promise<Figures> {
+  const contenders = suitesNamed([suite]).flatMap((found) => found.contenders);
+  const measurements = contenders.find(({ name }) => name === contender)?.measurements ?? {};
   const run = measurements[scenario.kind] as ((place: Place, load: Loads[keyof Loads]) => Promise<Figures>) | undefined;
   return run === undefined ? {} : run(place, scenario.load);
 }

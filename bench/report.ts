@@ -1,5 +1,5 @@
-import type { Unit } from "./scenarios.ts";
 import type { Summary } from "./stats.ts";
+import type { Unit } from "./suite.ts";
 
 /** One line: a figure of a scenario, of each contender that has it. */
 export interface Line {
@@ -37,7 +37,7 @@ function ratio(ours: Summary | undefined, other: Summary | undefined): string {
 }
 
 function format(value: number, unit: Unit): string {
-  return unit === "ms" || unit === "µs" || unit === "MiB"
+  return unit === "ms" || unit === "µs" || unit === "MiB" || unit === "commands"
     ? value.toFixed(value < 10 ? 2 : 1)
     : Math.round(value).toLocaleString("en");
 }

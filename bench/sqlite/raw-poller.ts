@@ -1,6 +1,6 @@
 /** Claims a message as soon as it can, and prints when it had it. What is not polled is not sooner seen: this takes a whole core. */
 import { writeSync } from "node:fs";
-import { loadDriver } from "../src/adapters/sqlite/driver.ts";
+import { loadDriver } from "../../src/adapters/sqlite/driver.ts";
 import { claimSome } from "./raw-sqlite.ts";
 
 const connection = loadDriver().open(process.env["BENCH_DATABASE"] ?? "");

@@ -1,22 +1,22 @@
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "celeriac/worker";
-import { loadDriver, type Connection, type SqlValue, type Statement } from "../src/adapters/sqlite/driver.ts";
-import { LEASED, READY } from "../src/adapters/sqlite/schema.ts";
-import { timeOrderedUuid } from "../src/util/time-ordered-uuid.ts";
-import { openApp } from "./app.ts";
-import { startChild } from "./child.ts";
+import { loadDriver, type Connection, type SqlValue, type Statement } from "../../src/adapters/sqlite/driver.ts";
+import { LEASED, READY } from "../../src/adapters/sqlite/schema.ts";
+import { timeOrderedUuid } from "../../src/util/time-ordered-uuid.ts";
+import { openApp } from "../celeriac/app.ts";
+import { startChild } from "../child.ts";
 import {
   ARGUMENT,
   type Contender,
   type DrainLoad,
   type Figures,
   type Place,
-  type Results,
   type SendLoad,
-} from "./contender.ts";
-import { idleQuantiles, msUntil, rateOf, warmRateOf } from "./load.ts";
+  type Synchronous,
+} from "../contender.ts";
+import { idleQuantiles, msUntil, rateOf, warmRateOf } from "../load.ts";
+import { fileIn, sqliteFile } from "./file.ts";
 
 // The statements of src/adapters/sqlite, less what they ask for the sake of priorities, delays, lost leases and second runs.
 const INSERT =
@@ -38,27 +38,31 @@ export const rawSqlite: Contender = {
   measurements: { send, sendBatches, drain, idleLatency, growth, room },
 };
 
-async function send({ directory }: Place, { count, inFlight, synchronous }: SendLoad): Promise<Figures> {
+async function send({ directory }: Place, { count, inFlight, synchronous = "full" }: SendLoad): Promise<Figures> {
   await using file = await openRaw(directory);
   return {
-    rate: await warmRateOf(count, (some) =>
-      insertAll(file, some, inFlight, synchronous === "full" ? "FULL" : "NORMAL"),
-    ),
+    rate: await warmRateOf(count, (some) => insertAll(file, some, inFlight, synchronous)),
   };
 }
 
 async function sendBatches({ directory }: Place, { count, size }: { count: number; size: number }): Promise<Figures> {
   await using file = await openRaw(directory);
-  return { rate: await warmRateOf(count, (some) => insertAll(file, some, size, "FULL")) };
+  return { rate: await warmRateOf(count, (some) => insertAll(file, some, size, "full")) };
 }
 
-async function drain({ directory }: Place, { waiting, concurrency, results }: DrainLoad): Promise<Figures> {
+async function drain(
+  { directory }: Place,
+  { waiting, concurrency, keepsResults, synchronous = "full" }: DrainLoad,
+): Promise<Figures> {
   await using file = await openRaw(directory);
-  insertAll(file, waiting, WIDTH, "NORMAL");
+  insertAll(file, waiting, WIDTH, "normal");
   const now = Date.now();
-  const taskIds = Array.from({ length: results === "none" ? 0 : waiting }, (_, i) => timeOrderedUuid(now + i / WIDTH));
+  const results = keepsResults && {
+    synchronous,
+    taskIds: Array.from({ length: waiting }, (_, i) => timeOrderedUuid(now + i / WIDTH)),
+  };
   const cpu = process.cpuUsage();
-  const rate = await rateOf(waiting, () => drainAll(file, waiting, concurrency, results, taskIds));
+  const rate = await rateOf(waiting, () => drainAll(file, waiting, concurrency, results));
   const { user, system } = process.cpuUsage(cpu);
   return { rate, cpu: (user + system) / waiting };
 }
@@ -82,22 +86,22 @@ async function growth(
   { waiting, drained }: { waiting: number; drained: number },
 ): Promise<Figures> {
   await using file = await openRaw(directory);
-  insertAll(file, waiting, WIDTH, "NORMAL");
-  const sent = await rateOf(drained, () => insertAll(file, drained, WIDTH, "FULL"));
-  const done = await rateOf(drained, () => drainAll(file, drained, WIDTH, "none"));
+  insertAll(file, waiting, WIDTH, "normal");
+  const sent = await rateOf(drained, () => insertAll(file, drained, WIDTH, "full"));
+  const done = await rateOf(drained, () => drainAll(file, drained, WIDTH, false));
   return { send: sent, drain: done };
 }
 
 async function room({ directory }: Place, { waiting }: { waiting: number }): Promise<Figures> {
   await using file = await openRaw(directory);
-  insertAll(file, waiting, WIDTH, "NORMAL");
+  insertAll(file, waiting, WIDTH, "normal");
   const full = sizeOf(file);
-  drainAll(file, waiting, WIDTH, "none");
+  drainAll(file, waiting, WIDTH, false);
   file.connection.exec("PRAGMA incremental_vacuum");
   return { waiting: full / waiting, after: sizeOf(file) / 2 ** 20 };
 }
 
-function insertAll(file: RawFile, count: number, width: number, synchronous: "FULL" | "NORMAL"): void {
+function insertAll(file: RawFile, count: number, width: number, synchronous: Synchronous): void {
   const insert = inserter(file);
   file.connection.exec(`PRAGMA synchronous = ${synchronous}`);
   for (let sent = 0; sent < count; sent += width) {
@@ -108,31 +112,30 @@ function insertAll(file: RawFile, count: number, width: number, synchronous: "FU
 }
 
 /** Claim, store and delete, `width` to a transaction; what is deleted and what is claimed next is one. */
-function drainAll(
-  file: RawFile,
-  count: number,
-  width: number,
-  results: Results,
-  taskIds: readonly string[] = [],
-): void {
+function drainAll(file: RawFile, count: number, width: number, results: RawResults | false): void {
   const { connection, meta } = file;
   const claim = claimSome(connection);
   const [store, ack] = [connection.prepare(STORE), connection.prepare(ACK)];
   let claimed: readonly Claimed[] = [];
   for (let done = 0; done < count + width; done += width) {
     const wanted = Math.max(0, Math.min(width, count - done));
-    claimed = inTransaction(file, "NORMAL", () => {
+    claimed = inTransaction(file, "normal", () => {
       for (const { id, fence } of claimed) changeOne(ack, ACK, id, fence + 1);
       return claim(wanted);
     });
     if (claimed.length !== wanted) throw drifted(SELECT, claimed.length);
-    if (results === "none" || claimed.length === 0) continue;
-    inTransaction(file, results === "full" ? "FULL" : "NORMAL", () => {
+    if (!results || claimed.length === 0) continue;
+    inTransaction(file, results.synchronous, () => {
       for (const [i, { fence }] of claimed.entries()) {
-        changeOne(store, STORE, taskIds[done + i] ?? "", "SUCCESS", fence + 1, Date.now() + DAY_MS, meta);
+        changeOne(store, STORE, results.taskIds[done + i] ?? "", "SUCCESS", fence + 1, Date.now() + DAY_MS, meta);
       }
     });
   }
+}
+
+interface RawResults {
+  readonly synchronous: Synchronous;
+  readonly taskIds: readonly string[];
 }
 
 interface Claimed {
@@ -167,8 +170,8 @@ interface MessageRow {
 }
 
 async function openRaw(directory: string): Promise<RawFile> {
-  const path = join(directory, "bench.db");
-  const { app, task } = openApp(directory);
+  const path = fileIn(directory);
+  const { app, task } = openApp(sqliteFile.urlOf({ directory }));
   const result = await task.delay(ARGUMENT);
   const connection = loadDriver().open(path);
   connection.exec("PRAGMA cache_size = -4096");
@@ -194,7 +197,7 @@ function inserter({ connection, message: { rank, head, body } }: RawFile): () =>
 
 function inTransaction<T>(
   { connection, begin, commit }: RawFile,
-  synchronous: "FULL" | "NORMAL" | undefined,
+  synchronous: Synchronous | undefined,
   work: () => T,
 ): T {
   if (synchronous !== undefined) connection.exec(`PRAGMA synchronous = ${synchronous}`);
@@ -211,7 +214,7 @@ function changeOne(statement: Statement<unknown>, sql: string, ...values: readon
 
 /** A statement that does nothing is soon done: it would make a fine limit. */
 function drifted(sql: string, rows: number | bigint): Error {
-  return new Error(`bench/raw-sqlite.ts no longer fits the schema: ${String(rows)} rows for ${sql}`);
+  return new Error(`bench/sqlite/raw-sqlite.ts no longer fits the schema: ${String(rows)} rows for ${sql}`);
 }
 
 /** With all of the log written back into it, in bytes. */
