@@ -50,6 +50,11 @@ export class StoreKeys {
     return `${this.prefix}celeriac:delayed:${queue}`;
   }
 
+  /** The attempts at pushing of one process. */
+  pushed(process: string): string {
+    return `${this.prefix}celeriac:pushed:${process}`;
+  }
+
   /** Kombu's table of an exchange. Kombu: `redis.py:Channel.keyprefix_queue`. */
   bindings(exchange: string): string {
     return `${this.prefix}_kombu.binding.${exchange}`;

@@ -7,6 +7,7 @@ import { KEYS, NOW, UNIQUE_KEYS } from "./lua.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { OwnState } from "./own-state.ts";
 import { formatPlace, unackedTail } from "./place.ts";
+import { ATTEMPT, type Holders, type PushAttempts } from "./push-attempts.ts";
 import { ATTENDANTS, EXISTS, FORGET_RESTORED } from "./queue-scripts.ts";
 
 /**
@@ -14,11 +15,12 @@ import { ATTENDANTS, EXISTS, FORGET_RESTORED } from "./queue-scripts.ts";
  * not exist, and has done nothing then.
  */
 const PUSH = script(`
-${KEYS}${NOW}${EXISTS}
+${KEYS}${NOW}${EXISTS}${ATTEMPT}
 local at = 3 + ARGV[2]
 for i = 3, at - 1 do
   if not exists(ARGV[i]) then return ARGV[i] end
 end
+if not begin_attempt() then return end
 while at <= #ARGV do
   local list, last = ARGV[at], at + 1 + ARGV[at + 1]
   -- unpack takes some thousands at most
@@ -37,11 +39,12 @@ end
  * that tells its eta, and is not held for so long that Python takes its holder for dead.
  */
 const PUSH_SPECIAL = script(`
-${KEYS}${NOW}${EXISTS}${UNIQUE_KEYS}${FORGET_RESTORED}${ATTENDANTS}
+${KEYS}${NOW}${EXISTS}${UNIQUE_KEYS}${FORGET_RESTORED}${ATTENDANTS}${ATTEMPT}
 local count = tonumber(ARGV[2])
 for i = 3, 2 + count do
   if not exists(ARGV[i]) then return ARGV[i] end
 end
+if not begin_attempt() then return end
 -- Where Python alone consumes, nobody else does.
 for i = 3, 2 + count do forget_restored(delayed_of(ARGV[i]), 10) end
 
@@ -114,26 +117,41 @@ for number, item in ipairs(cjson.decode(ARGV[3 + count])) do
     end
   end
 end
+end_attempt(holders)
 return holders
 `);
 
-/** As `MessageStore.push`. */
-export async function push(
-  link: RedisLink,
-  keys: StoreKeys,
-  items: readonly PushItem[],
-  visibilityTimeoutMs: number,
-): Promise<readonly (string | undefined)[]> {
-  const isGivenUp = items.map((item) => item.isGivenUp?.() === true);
-  const wanted = items.filter((_, index) => isGivenUp[index] === false);
-  if (wanted.length === 0) return items.map(() => undefined);
-  const isPlain = wanted.every(({ delayMs, unique }) => delayMs <= 0 && unique === undefined);
-  const pushed = isPlain ? pushPlain(link, keys, wanted) : pushSpecial(link, keys, wanted, visibilityTimeoutMs);
-  const holders = (await pushed).values();
-  return isGivenUp.map((given) => (given ? undefined : holders.next().value));
+export interface PushPlace {
+  readonly link: RedisLink;
+  readonly keys: StoreKeys;
+  readonly attempts: PushAttempts;
 }
 
-async function pushPlain(link: RedisLink, keys: StoreKeys, items: readonly PushItem[]): Promise<Holders> {
+/** As `MessageStore.push`. What was pushed before, by a connection that was lost, is not pushed twice. */
+export async function push(
+  { link, keys, attempts }: PushPlace,
+  items: readonly PushItem[],
+  visibilityTimeoutMs: number,
+): Promise<Holders> {
+  const done = await attempts.outcomes(items);
+  const wanted = items.filter((item) => !done.has(item) && item.isGivenUp?.() !== true);
+  const pushed = await attempts.make(wanted, (attempt) => {
+    const isPlain = wanted.every(({ delayMs, unique }) => delayMs <= 0 && unique === undefined);
+    return isPlain
+      ? pushPlain(link, keys, attempt, wanted)
+      : pushSpecial(link, keys, attempt, wanted, visibilityTimeoutMs);
+  });
+  attempts.forget(items);
+  const holders = new Map([...done, ...wanted.map((item, index) => [item, pushed[index]] as const)]);
+  return items.map((item) => holders.get(item));
+}
+
+async function pushPlain(
+  link: RedisLink,
+  keys: StoreKeys,
+  attempt: readonly string[],
+  items: readonly PushItem[],
+): Promise<Holders> {
   const queues = new Set<string>();
   const lists = new Map<string, string[]>();
   for (const { message, queues: names } of items) {
@@ -151,7 +169,7 @@ async function pushPlain(link: RedisLink, keys: StoreKeys, items: readonly PushI
     args.push(list, envelopes.length);
     for (const envelope of envelopes) args.push(envelope);
   }
-  const missing = await link.script(PUSH, [], args);
+  const missing = await link.script(PUSH, attempt, args);
   if (typeof missing === "string") throw new UnroutableError("", missing);
   return [];
 }
@@ -159,6 +177,7 @@ async function pushPlain(link: RedisLink, keys: StoreKeys, items: readonly PushI
 async function pushSpecial(
   link: RedisLink,
   keys: StoreKeys,
+  attempt: readonly string[],
   items: readonly PushItem[],
   visibilityTimeoutMs: number,
 ): Promise<Holders> {
@@ -176,13 +195,10 @@ async function pushSpecial(
   }));
   const envelopes = copies.flat().map(({ envelope }) => envelope);
   const args = [keys.prefix, queues.size, ...queues, JSON.stringify(described), ...envelopes];
-  const answer = await link.script(PUSH_SPECIAL, [], args);
+  const answer = await link.script(PUSH_SPECIAL, attempt, args);
   if (typeof answer === "string") throw new UnroutableError("", answer);
   return (answer as readonly string[]).map((owner) => (owner === "" ? undefined : owner));
 }
-
-/** For each item the owner of its key; nothing at all where none has one. */
-type Holders = readonly (string | undefined)[];
 
 /** What the script is to know of one message in one queue. */
 interface Copy {

@@ -21,6 +21,7 @@ import { EmptyFamilies } from "../empty-families.ts";
 import { Attendances } from "./attendances.ts";
 import { bury, listDeadLetters } from "./bury.ts";
 import { StoreKeys } from "./keys.ts";
+import { PushAttempts } from "./push-attempts.ts";
 import { push } from "./push.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { count, declare, exchange, existing, purge, queueNames, remove } from "./queues.ts";
@@ -71,6 +72,7 @@ export class RedisStore implements MessageStore {
   readonly #keys: StoreKeys;
   readonly #watch: QueueWatch;
   readonly #attendances: Attendances;
+  readonly #attempts: PushAttempts;
   readonly #visibilityTimeoutMs: number;
   readonly #families: EmptyFamilies;
   #turn = 0;
@@ -89,6 +91,7 @@ export class RedisStore implements MessageStore {
     this.#keys = new StoreKeys(keyPrefix);
     this.#watch = new QueueWatch(connections, clock);
     this.#attendances = new Attendances(this.#link, this.#keys);
+    this.#attempts = new PushAttempts(this.#link, this.#keys);
   }
 
   open(): Promise<void> {
@@ -108,7 +111,8 @@ export class RedisStore implements MessageStore {
   }
 
   push(items: readonly PushItem[]): Promise<readonly (string | undefined)[]> {
-    return push(this.#link, this.#keys, items, this.#visibilityTimeoutMs);
+    const place = { link: this.#link, keys: this.#keys, attempts: this.#attempts };
+    return push(place, items, this.#visibilityTimeoutMs);
   }
 
   async take(queues: readonly string[], options: TakeOptions): Promise<readonly Leased[]> {
