@@ -19,6 +19,8 @@ const STANDING: ReadonlySet<string> = new Set([
 const CELERYS = /^_kombu\.binding(?:_deadlines|\.celeryev|\.(?:reply\.)?celery\.pidbox)$/;
 /** What goes by itself, and there is one of each: a sign of life, who consumes, and the lock under which Kombu restores. */
 const EXPIRING: ReadonlySet<string> = new Set(["celeriac:seen", `celeriac:consumers:${QUEUE}`, "unacked_mutex"]);
+/** Sends whose answers nobody could hear, and the last of each process, which go by themselves: no more than there were outages and processes. */
+const OF_SENDS = "celeriac:pushed:";
 /** One for each task, by its id, which go by themselves too: its result, and the fence of the run that stored it. */
 const OF_RESULTS = /^(?:celery-task-meta-|celeriac:fence:)(?<id>.+)$/;
 
@@ -31,7 +33,7 @@ export async function leaksOf(server: Server, taskIds: ReadonlySet<string>): Pro
     counts: {
       "keys of results, which expire": keys.filter(({ name }) => OF_RESULTS.test(name)).length,
       "keys that stand": keys.filter(({ name }) => STANDING.has(name) || CELERYS.test(name)).length,
-      "keys beside, which expire": keys.filter(({ name }) => EXPIRING.has(name)).length,
+      "keys beside, which expire": keys.filter(({ name }) => EXPIRING.has(name) || name.startsWith(OF_SENDS)).length,
       "keys leaked": leaked.length,
       "clients left": clients,
     },
@@ -47,7 +49,9 @@ export async function leaksOf(server: Server, taskIds: ReadonlySet<string>): Pro
 function isExpected({ name, isExpiring }: Key, taskIds: ReadonlySet<string>): boolean {
   if (STANDING.has(name) || CELERYS.test(name)) return true;
   const taskId = OF_RESULTS.exec(name)?.groups?.["id"];
-  return isExpiring && (EXPIRING.has(name) || (taskId !== undefined && taskIds.has(taskId)));
+  return (
+    isExpiring && (EXPIRING.has(name) || name.startsWith(OF_SENDS) || (taskId !== undefined && taskIds.has(taskId)))
+  );
 }
 
 async function clientsLeft(server: Server): Promise<number> {

@@ -10,7 +10,7 @@ let starting: Promise<RedisServer> | undefined;
 afterAll(async () => (await starting)?.[Symbol.asyncDispose]());
 
 /** The server that all tests of a file share, started when the first of them needs it. */
-export function redisOfFile(): Promise<RedisServer> {
+function redisOfFile(): Promise<RedisServer> {
   return (starting ??= RedisServer.start());
 }
 

@@ -7,17 +7,16 @@ import type { StoreKeys } from "./keys.ts";
 /** For each item the correlation id of the message that holds its unique key; nothing where it is in its queues. */
 export type Holders = readonly (string | undefined)[];
 
-/** Longer than a network may hold back what was sent before its connection was given up. */
-const KEPT_MS = 900_000;
-
 /**
  * `begin_attempt()`: whether this push is to be made; false for one that the network has held back until its messages were sent again. `end_attempt(holders)`
- * notes what it answers. KEYS: the attempt's own, then those of attempts whose answers have come.
+ * notes what it answers. KEYS: the attempt's own, then those of attempts whose answers have come. `KEPT_MS` is longer than a network may hold back what was sent
+ * before its connection was given up.
  */
 export const ATTEMPT = `
+local KEPT_MS = 900000
 local function begin_attempt()
   if #KEYS > 1 then redis.call('DEL', unpack(KEYS, 2)) end
-  return redis.call('SET', KEYS[1], '[]', 'NX', 'PX', ${KEPT_MS})
+  return redis.call('SET', KEYS[1], '[]', 'NX', 'PX', KEPT_MS)
 end
 local function end_attempt(holders)
   redis.call('SET', KEYS[1], cjson.encode(holders), 'XX', 'KEEPTTL')
@@ -28,11 +27,12 @@ const GIVEN_UP = "given up";
 
 /** For each attempt what it has answered. One that was not made never will be. */
 const GIVE_UP = script(`
+${ATTEMPT}
 local answers = {}
 for i, attempt in ipairs(KEYS) do
   answers[i] = redis.call('GET', attempt)
   if not answers[i] then
-    redis.call('SET', attempt, '${GIVEN_UP}', 'PX', ${KEPT_MS})
+    redis.call('SET', attempt, '${GIVEN_UP}', 'PX', KEPT_MS)
     answers[i] = '${GIVEN_UP}'
   end
 end
