@@ -122,10 +122,6 @@ export const INSTEAD: ReadonlyMap<string, string> = new Map([
 /** Options of Kombu's Redis transports and of Celery's Redis backend that Celeriac does not have, and why, as the end of a sentence. */
 export const TRANSPORT_INSTEAD: ReadonlyMap<string, string> = new Map([
   ...each(WITHOUT_POLLING, "polling_interval brpop_timeout"),
-  ...each(
-    "what the dead have held is looked for whenever a worker takes",
-    "unacked_mutex_expire unacked_restore_limit",
-  ),
   ...each(LOOKED_FOR, "unacked_mutex_expire unacked_restore_interval unacked_restore_limit unacked_restore_throttle"),
   ...each("messages are always acknowledged", "ack_emulation"),
   ...each(FIXED_NAMES, "sep unacked_key unacked_index_key unacked_mutex_key fanout_prefix fanout_patterns"),
@@ -134,6 +130,7 @@ export const TRANSPORT_INSTEAD: ReadonlyMap<string, string> = new Map([
   ...each(SUPERVISED, "socket_timeout socket_connect_timeout socket_keepalive socket_keepalive_options"),
   ...each(SUPERVISED, "max_connections health_check_interval retry_on_timeout client_name retry_policy"),
   ...each(SUPERVISED, "additional_connection_errors min_other_sentinels"),
+  ...each("chords always have their results in the header's order", "result_chord_ordered"),
   ...each("only Celery 5.3 and older needs it", "sentinel_fanout_compat"),
 ]);
 

@@ -2,6 +2,7 @@ import { AppClosedError } from "../app/errors.ts";
 import { ResultBackendUnavailableError } from "../backend/errors.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../broker/errors.ts";
+import { abortedByAny } from "../util/aborted-by-any.ts";
 import { CeleriacError } from "../util/errors.ts";
 import { exponentialBackoff } from "../util/backoff.ts";
 import type { WorkerParts } from "./parts.ts";
@@ -52,7 +53,7 @@ async function persistAfter<T>(
     if (!isPassing(error) || giveUp.aborted) throw error;
     if (tries === 0) log.warn("waiting to settle a task", { error: (error as Error).message });
     const delayMs = exponentialBackoff(tries, { baseMs: FIRST_DELAY_MS, maxMs: LONGEST_DELAY_MS });
-    await clock.sleep(delayMs, { signal: AbortSignal.any([delivery.lost, giveUp]) }).catch(() => undefined);
+    await abortedByAny([delivery.lost, giveUp], (signal) => clock.sleep(delayMs, { signal })).catch(() => undefined);
     delivery.lost.throwIfAborted();
     try {
       return await step();

@@ -1,6 +1,7 @@
 import type { RoutedRequest } from "../app/producer.ts";
 import type { Delivery } from "../broker/broker.ts";
 import type { TaskRequest } from "../message/task-request.ts";
+import { abortedByAny } from "../util/aborted-by-any.ts";
 import { toError } from "../util/errors.ts";
 import { taskFields } from "./task-fields.ts";
 import type { WorkerParts } from "./parts.ts";
@@ -21,7 +22,7 @@ export function sendOnce(
   { producer, giveUp }: WorkerParts,
   delivery: Delivery,
 ): Promise<void> {
-  return producer.publishOnce(requests, AbortSignal.any([delivery.lost, giveUp]));
+  return abortedByAny([delivery.lost, giveUp], (signal) => producer.publishOnce(requests, signal));
 }
 
 /** Errbacks that cannot be sent change nothing: their task has failed already. */

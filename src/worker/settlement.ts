@@ -96,10 +96,10 @@ export class Settlement {
   async #storeFailure(failure: Failure, children: readonly SentChild[]): Promise<void> {
     const prepare = () => followUpsOfFailure(this.#request, this.#parts.producer);
     await sendErrbacks(prepare, this.#request, this.#parts, this.#delivery);
-    const counts = await this.#store(this.#record.failed(failure, children));
+    if (!(await this.#store(this.#record.failed(failure, children)))) return;
     const neverRun = stepsThatNeverRun(this.#request);
     await this.#storeAll(neverRun.flatMap((step) => this.#record.neverRun(step, failure) ?? []));
-    if (counts) await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });
+    await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });
   }
 
   /** RETRY is stored before the next run exists, or it could cover up that run's end. */
@@ -128,7 +128,7 @@ export class Settlement {
     const { id: taskId, parentId, groupId } = this.#request;
     const meta = revokedMeta({ taskId, parentId, groupId }, reason, new Date(this.#parts.clock.now()));
     await this.#store(meta);
-    await this.#joinChords(meta);
+    await this.#joinChords({ state: meta.state, result: meta.result });
     await this.acknowledge();
     this.#parts.log.info(`task ${reason}`, taskFields(this.#request));
   }

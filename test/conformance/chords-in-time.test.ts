@@ -82,6 +82,18 @@ describe.each(Object.keys(PLACES))("a chord on %s", (name) => {
     expect(await join(place, "d", 1)).toEqual(["a", "d"]);
   });
 
+  it("waits no less when it begins anew after it was over", async () => {
+    await using place = await openPlace();
+    const { chords } = place.backend;
+    await chords.setSize("c", 1);
+    await join(place, "a", 0);
+    await chords.end(member("a", 0));
+    await chords.setSize("c", 2);
+    await place.pass(OVER_MS + 1);
+    expect(await join(place, "a", 0)).toBe("waiting");
+    expect(await join(place, "b", 1)).toEqual(["a", "b"]);
+  });
+
   it("is forgotten some time after it was over", async () => {
     await using place = await openPlace();
     await place.backend.chords.setSize("c", 1);
@@ -154,6 +166,22 @@ describe.skipIf(!HAS_REDIS)("a chord on redis", () => {
     const place = { backend };
     expect(await join(place, "a", index)).toBe("waiting");
     expect(await join(place, "aa", index)).toEqual(["a", "aa"]);
+  });
+
+  it("counts all members anew that are sent again after an older Celery has ended it", async () => {
+    await using server = await RedisServer.start();
+    await using connections = redisConnections(server.url);
+    await using backend = open(redis({ url: server.url }), systemClock);
+    const place = { backend };
+    await backend.chords.setSize("c", 3);
+    await join(place, "a", 0);
+    await join(place, "b", 1);
+    const ofTheOlder = ["j", "t", "s"].map((name) => `celery-taskset-meta-c.${name}`);
+    await connections.commands.command(["DEL", ...ofTheOlder]);
+    await backend.chords.setSize("c", 3);
+    await connections.commands.command(["ZADD", "celery-taskset-meta-c.j", 2, '[1, "c", "SUCCESS", null]']);
+    expect(await join(place, "a", 0)).toBe("waiting");
+    expect(await join(place, "b", 1)).toEqual(["a", "b", "c"]);
   });
 
   it("waits for members that were added to its header", async () => {

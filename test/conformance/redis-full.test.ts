@@ -53,6 +53,19 @@ describe("a server that has reached its maxmemory", () => {
     expect(await results?.store([{ ...META, fence: 1 }])).toEqual([]);
     expect(await bed.redis(["EXISTS", `${resultKeyprefix}celery-task-meta-${META.taskId}`])).toBe(1);
   });
+
+  it("counts the members of a chord, which could not be acknowledged either", async () => {
+    const { createResultBackend } = redis({ url: beds.server.url, resultKeyprefix: `${randomUUID()}:` });
+    await using results = createResultBackend?.({ clock, log, resultExpiresMs: 60_000 });
+    await results?.chords.setSize("c", 2);
+    await setLimit(1);
+    const join = (taskId: string, index: number) =>
+      results?.chords.join({ chordId: "c", taskId, index }, { state: "SUCCESS", result: null });
+    expect(await join("a", 0)).toEqual({ kind: "waiting" });
+    expect(await join("b", 1)).toMatchObject({ kind: "complete" });
+    await results?.chords.end({ chordId: "c", taskId: "b", index: 1 });
+    expect(await join("b", 1)).toEqual({ kind: "over" });
+  });
 });
 
 const SETTLEMENTS = [

@@ -25,14 +25,13 @@ interface Row {
 
 /** Those first that say most of the name. */
 async function listed(): Promise<readonly Row[]> {
-  const rows = rowsOf(await readPage("redis.md"), "Keys in Redis").flatMap(
-    ([names = "", type = "", , expires]) =>
-      names.split(", ").map((cell): Row => {
-        const name = cell
-          .replaceAll("`", "")
-          .replaceAll(/\\x(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
-        return { name, pattern: patternOf(name), type, expires: expires !== "never" };
-      }),
+  const rows = rowsOf(await readPage("redis.md"), "Keys in Redis").flatMap(([names = "", type = "", , expires]) =>
+    names.split(", ").map((cell): Row => {
+      const name = cell
+        .replaceAll("`", "")
+        .replaceAll(/\\x(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+      return { name, pattern: patternOf(name), type, expires: expires !== "never" };
+    }),
   );
   return rows
     .filter(({ type }) => /^[a-z]+$/.test(type) && type !== "type")

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect } from "vitest";
+import { EmptyFamilies } from "../../src/adapters/redis/empty-families.ts";
 import { redis } from "../../src/adapters/redis/index.ts";
+import { RedisKeyStore } from "../../src/adapters/redis/redis-keys.ts";
 import { exerciseKeyStore } from "../../src/testing/conformance/exercise-key-store.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
@@ -22,6 +24,17 @@ exerciseKeyStore("redis keys", {
     const createKeyStore = () => present(adapter.createKeyStore)({ clock: systemClock, log });
     return { createKeyStore, [Symbol.asyncDispose]: async () => undefined };
   },
+});
+
+it("a claim made here is there, whatever was seen with messages that were asked for before it", async () => {
+  const families = new EmptyFamilies();
+  const renewer = { module: "never renewed", data: undefined };
+  await using keys = new RedisKeyStore({ connections: redisConnections(server.url), keyPrefix: "", families, renewer });
+  expect(await keys.mayHave("seen:")).toBe(false);
+  const tellEmpty = families.look();
+  await keys.claim("seen:1", "me", 60_000);
+  tellEmpty(families.wanted);
+  expect(await keys.mayHave("seen:")).toBe(true);
 });
 
 it("nothing that results and keys leave behind lives for ever", async () => {

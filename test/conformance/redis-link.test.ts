@@ -73,10 +73,6 @@ it("loads a script where the server does not know it, also when it was flushed",
   expect(await Promise.all([commands.script(add, ["sum"], [1]), commands.script(add, ["sum"], [1])])).toEqual([4, 5]);
   await commands.command(["SCRIPT", "FLUSH"]);
   expect(await commands.script(add, ["sum"], [5])).toBe(10);
-  const call = { script: script("return ARGV[1]"), keys: [], args: ["called"] };
-  expect(await commands.pipeline([["PING"], call, call])).toEqual(["PONG", "called", "called"]);
-  const other = { script: script("return KEYS[1]"), keys: ["key"], args: [] };
-  expect(await commands.transaction([other, ["PING"]])).toEqual(["key", "PONG"]);
 });
 
 it("begins every connection of a link of its own with that link's commands", async () => {
@@ -105,4 +101,28 @@ it("opens one socket for a role, however many ask for it at once", async () => {
   await using others = redisConnections(server.url);
   const ids = await Promise.all(Array.from({ length: 20 }, () => others.commands.command(["CLIENT", "ID"])));
   expect(new Set(ids).size).toBe(1);
+});
+
+it("refuses what is too long to be written, and goes on with the rest", async () => {
+  await using others = redisConnections(server.url);
+  const tooLong = "x".repeat(2 ** 27);
+  const pipeline = Array.from({ length: 5 }, () => ["ECHO", tooLong] as const);
+  await expect(others.commands.pipeline(pipeline)).rejects.toThrow(RangeError);
+  expect(await others.commands.command(["ECHO", "short"])).toBe("short");
+});
+
+it("goes on hearing a channel that somebody asks for while it is left together with many others", async () => {
+  await using others = redisConnections(server.url);
+  const { subscriber, commands } = others;
+  for (let turns = 0; turns < 10; turns += 1) {
+    const channels = Array.from({ length: 4_500 }, (_, index) => `${String(turns)}/${String(index)}`);
+    const last = channels.at(-1) ?? "";
+    const left = await subscriber.subscribe(channels, { onMessage: () => undefined });
+    left.remove(channels);
+    for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    const kept = await subscriber.subscribe([last], { onMessage: () => undefined });
+    // Whatever is left chunk by chunk is left by then.
+    for (let trips = 0; trips < 6; trips += 1) await kept.add([`${last}/${String(trips)}`]);
+    expect(await commands.command(["PUBLISH", last, "heard"])).toBe(1);
+  }
 });

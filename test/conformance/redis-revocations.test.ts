@@ -21,6 +21,9 @@ it("a worker hears with its messages that no task is revoked, and of each revoca
   await revoked.revoke();
   await sender.run("fifth");
   await expect.poll(() => looksAt(server.url)).toBeGreaterThan(before + 1);
+  const broker = await sender.app.broker();
+  const settled = { ready: 0, delayed: 0, unacked: 0 };
+  await expect.poll(() => broker.inspect("celery"), { timeout: 5_000 }).toMatchObject(settled);
   expect(runner.ran).toEqual(["first", "second", "third", "fourth", "fifth"]);
 });
 

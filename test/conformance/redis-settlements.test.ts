@@ -52,3 +52,20 @@ describe("a settlement whose answer is lost with its connection", () => {
     expect([ready + delayed, unacked]).toEqual([name === "an acknowledgement" ? 0 : 1, 0]);
   });
 });
+
+it("an acknowledgement is no lost delivery where another settlement of the same batch is refused", async () => {
+  await using connections = openConnections(server.url);
+  await using broker = new QueuedBroker({
+    store: openRedisStore({ url: server.url, keyPrefix: "refused:" }),
+    clock,
+    log,
+  });
+  await broker.declare({ queues: [{ name: "q" }] });
+  await broker.publish([toQueue("q", "done"), toQueue("q", "dies")]);
+  const [done, dies] = await new Reader(broker.consume(["q"], { prefetch: 2 }), clock).take(2);
+  await connections.commands.command(["SET", "refused:celeriac:dead", "another program's"]);
+  const buried = expect(dies?.deadLetter({ code: "rejected", detail: "" })).rejects.toThrow("WRONGTYPE");
+  await done?.ack();
+  await buried;
+  expect(done?.isLost).toBe(false);
+});

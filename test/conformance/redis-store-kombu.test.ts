@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect } from "vitest";
 import { openRenewer } from "../../src/adapters/redis/renewer.ts";
 import type { PushItem, Settlement } from "../../src/broker/queued/message-store.ts";
+import { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
+import { toQueue } from "../../src/testing/conformance/broker/stage.ts";
+import { systemClock } from "../../src/util/clock.ts";
+import { silentLogger } from "../../src/util/logger.ts";
 import { bodyOf, LEASE_MS, pythonEnvelope, RedisBeds, textOf } from "../support/redis-bed.ts";
 import { openRedisStore } from "../support/redis-stores.ts";
 import { describe, it } from "../support/with-redis.ts";
@@ -241,6 +245,23 @@ describe("what Python leaves", () => {
     expect((await bed.list()).map(bodyOf)).toEqual(["x"]);
   });
 
+  it("what cannot be put into its queue does not double what was sent with it", async () => {
+    await using bed = await beds.open();
+    const store = openRedisStore({ url: beds.server.url, keyPrefix: bed.prefix });
+    await using broker = new QueuedBroker({ store, clock: systemClock, log: silentLogger });
+    await broker.declare({ queues: [{ name: "taken" }] });
+    await bed.redis(["SET", bed.key("taken"), "another program's"]);
+    for (const delayMs of [0, 1]) {
+      const sends = [bed.queue, "taken", bed.queue].map((queue) =>
+        broker.publish([{ ...toQueue(queue, "x"), delayMs }]),
+      );
+      const outcomes = (await Promise.allSettled(sends)).map(({ status }) => status);
+      expect(outcomes).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    }
+    const { ready = 0, delayed = 0 } = (await bed.store.count(bed.queue)) ?? {};
+    expect(ready + delayed).toBe(4);
+  });
+
   it("a unique key is free once a Python worker has finished its message", async () => {
     await using bed = await beds.open();
     const send = (id: string): Promise<readonly (string | undefined)[]> =>
@@ -251,6 +272,33 @@ describe("what Python leaves", () => {
     await bed.redis(["HSET", bed.key("unacked"), tag, `[${envelope}, "", "${bed.queue}"]`]);
     expect(await send("while Python has it")).toEqual(["first"]);
     await bed.redis(["HDEL", bed.key("unacked"), tag]);
+    expect(await send("second")).toEqual([undefined]);
+  });
+
+  it("a unique key is held while its message runs, also where a header has half of a character", async () => {
+    await using bed = await beds.open();
+    const unique = { key: "k", until: "end", onDuplicate: "keep-first" } as const;
+    await bed.store.push([
+      { ...bed.item({ text: "first", headers: { argsrepr: "\ud83d", delivery_tag: "x" } }), unique },
+    ]);
+    await bed.takeOne();
+    expect(await bed.store.push([{ ...bed.item({ text: "second" }), unique }])).toEqual(["first"]);
+  });
+
+  it("a unique key is held still where a Python worker has put its message back, in its own spelling", async () => {
+    await using bed = await beds.open();
+    const send = (id: string): Promise<readonly (string | undefined)[]> =>
+      bed.store.push([{ ...bed.item({ text: id }), unique: { key: "k", until: "end", onDuplicate: "keep-first" } }]);
+    expect(await send("first")).toEqual([undefined]);
+    const envelope = String(await bed.redis(["RPOP", bed.key(bed.queue)]));
+    const restored = envelope.replace('"headers":{', '"headers": {"redelivered": true, ');
+    await bed.redis(["RPUSH", bed.key(bed.queue), restored]);
+    expect(await send("while it waits again")).toEqual(["first"]);
+    await bed.restoreAsKombu((await bed.takeOne()).receipt);
+    expect(await send("while it waits once more")).toEqual(["first"]);
+    const { receipt } = await bed.takeOne();
+    expect(await send("while it runs")).toEqual(["first"]);
+    await bed.settle({ receipt, outcome: "ack" });
     expect(await send("second")).toEqual([undefined]);
   });
 });
@@ -406,7 +454,12 @@ describe("what is left behind", () => {
     await using bed = await beds.open();
     await bed.push({ text: "warm-up" });
     await bed.settle({ receipt: (await bed.takeOne()).receipt, outcome: "ack" });
-    const before = await bed.redis(["KEYS", `${bed.prefix}*`]);
+    const names = async (): Promise<readonly string[]> => {
+      const found = (await bed.redis(["KEYS", `${bed.prefix}*`])) as string[];
+      // Of a process' last push: another one with every push.
+      return found.map((key) => key.replace(/(pushed:.*):\d+$/, "$1")).toSorted();
+    };
+    const before = await names();
     const unique = { key: "k", until: "end", onDuplicate: "replace" } as const;
     const items = Array.from({ length: 60 }, (_, index): PushItem => ({
       ...bed.item({ text: String(index), priority: index % 10 }),
@@ -425,8 +478,7 @@ describe("what is left behind", () => {
     const depth = await bed.store.count(bed.queue);
     expect([depth?.ready, depth?.delayed, depth?.unacked, depth?.consumers]).toEqual([0, 0, 0, 0]);
     const last = bed.key("celeriac:dead:last");
-    const after = ((await bed.redis(["KEYS", `${bed.prefix}*`])) as string[]).filter((key) => key !== last);
-    expect(after.toSorted()).toEqual((before as string[]).toSorted());
+    expect((await names()).filter((key) => key !== last)).toEqual(before);
   });
 });
 

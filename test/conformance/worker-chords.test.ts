@@ -182,6 +182,15 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       await expect(bodyResult(body)).rejects.toThrow(`Dependency ${one.id} raised TaskRevokedError('revoked')`);
     });
 
+    it("name the member that never ran when an earlier step of its chain was revoked", async () => {
+      const body = call("list");
+      const expired = member("double", [1], { thenStep: "double", expires: new Date(1_000) });
+      await bed.worker(app);
+      const [request] = await sendChord(app, [expired], body);
+      const step = String(request?.followUps.chain[0]?.options["task_id"]);
+      await expect(bodyResult(body)).rejects.toThrow(`Dependency ${step} raised TaskRevokedError('expired')`);
+    });
+
     it("fail all that would have followed: the body's chain, its group, and the chord around it", async () => {
       const outer = call("list");
       const outerId = randomUUID();

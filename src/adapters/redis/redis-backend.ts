@@ -8,6 +8,7 @@ import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
+import { wholeMs } from "./claims.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
 import { RedisChords } from "./redis-chords.ts";
 import { RedisGroups } from "./redis-groups.ts";
@@ -46,11 +47,10 @@ export class RedisBackend implements ResultBackend {
     this.#keys = new ResultKeys(keyPrefix);
     this.#log = log;
     const shared = { link: connections.commands, keys: this.#keys };
-    this.groups = new RedisGroups({ ...shared, expiresMs: resultExpiresMs });
-    this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs }) });
-    this.#results = new Batcher((results) =>
-      storeResults(connections.commands, this.#keys, results, Math.ceil(resultExpiresMs)),
-    );
+    const expiresMs = wholeMs(resultExpiresMs);
+    this.groups = new RedisGroups({ ...shared, expiresMs });
+    this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs: expiresMs }) });
+    this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs));
     this.#feed = new ResultFeed({
       subscriber: connections.subscriber,
       keys: this.#keys,

@@ -15,21 +15,20 @@ import type { ResultKeys } from "./result-keys.ts";
 
 /**
  * What Celery 5.7 does, so that its members and ours count together. Older Celery keeps neither places nor claims: one of its members is
- * known by its part alone. Answers how the chord stands, and with its parts when it is complete and this member's.
+ * known by its part alone, and the places outlive a chord that it ends. Answers how the chord stands, and with its parts when it is complete
+ * and this member's. PEXPIRE comes first for the sake of full servers: see `storeResults`.
  */
 const JOIN = script(`
 local parts, added, size, places, claim, group = unpack(KEYS)
 local score, place, prefix, part, life, claimLife = unpack(ARGV)
 local claimed = redis.call('GET', claim)
 if claimed == 'done' then return {'over'} end
-local isKnown = redis.call('SISMEMBER', places, place) == 1
-if not isKnown then
-  for _, other in ipairs(redis.call('ZRANGEBYSCORE', parts, score, score)) do
-    isKnown = isKnown or string.sub(other, 1, #prefix) == prefix
-  end
-  if not isKnown then redis.call('ZADD', parts, score, part) end
-  redis.call('SADD', places, place)
-end
+redis.call('PEXPIRE', parts, life)
+local others = redis.call('ZRANGEBYSCORE', parts, score, score)
+local isKnown = #others > 0 and redis.call('SISMEMBER', places, place) == 1
+for _, other in ipairs(others) do isKnown = isKnown or string.sub(other, 1, #prefix) == prefix end
+if not isKnown then redis.call('ZADD', parts, score, part) end
+redis.call('SADD', places, place)
 for _, key in ipairs({parts, added, size, places, group}) do redis.call('PEXPIRE', key, life) end
 local expected = tonumber(redis.call('GET', size))
 if not expected or redis.call('ZCARD', parts) < expected + tonumber(redis.call('GET', added) or 0) then return {'waiting'} end

@@ -5,7 +5,7 @@ import type { ResultKeys } from "./result-keys.ts";
 export interface RedisGroupsOptions {
   readonly link: RedisLink;
   readonly keys: ResultKeys;
-  /** How long a record is kept, in milliseconds. */
+  /** How long a record is kept, in whole milliseconds. */
   readonly expiresMs: number;
 }
 
@@ -22,7 +22,7 @@ export class RedisGroups implements GroupRecords {
     const key = keys.group(group.id);
     const text = encodeGroup(group);
     await link.transaction([
-      ["SET", key, text, "PX", Math.ceil(expiresMs)],
+      ["SET", key, text, "PX", expiresMs],
       ["PUBLISH", key, text],
     ]);
   }

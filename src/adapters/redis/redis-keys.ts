@@ -88,8 +88,8 @@ export class RedisKeyStore implements KeyStore {
     await this.#connections[Symbol.asyncDispose]();
   }
 
-  #claim(wanted: readonly WantedKey[]): Promise<readonly boolean[]> {
-    return flagsOf(wanted, AT_ONCE, (some) => {
+  async #claim(wanted: readonly WantedKey[]): Promise<readonly boolean[]> {
+    const claimed = await flagsOf(wanted, AT_ONCE, (some) => {
       const names = some.flatMap(({ key }) => [this.#keys.claim(key), this.#keys.family(key)]);
       const args = some.flatMap(({ key, owner, value, ttlMs }) => {
         const { beginning, text } = encodeClaim(owner, value);
@@ -97,5 +97,7 @@ export class RedisKeyStore implements KeyStore {
       });
       return this.#connections.commands.script(CLAIM, names, args);
     });
+    this.#families.forget();
+    return claimed;
   }
 }

@@ -3,7 +3,7 @@ import type { Sql } from "./shared-database.ts";
 
 const FIND = "SELECT size, joined, claim, claimed_until, is_over FROM chords WHERE id = ?";
 const BEGIN = "INSERT OR IGNORE INTO chords (id, expires_at) VALUES (?, ?)";
-const RESIZE = "UPDATE chords SET size = ?, claim = NULL, is_over = 0 WHERE id = ?";
+const RESIZE = "UPDATE chords SET size = ?, claim = NULL, is_over = 0, expires_at = ? WHERE id = ?";
 const PROLONG = "UPDATE chords SET expires_at = ? WHERE id = ?";
 const COUNT = "UPDATE chords SET joined = joined + 1 WHERE id = ?";
 const CLAIM = "UPDATE chords SET claim = ?, claimed_until = ? WHERE id = ?";
@@ -36,7 +36,7 @@ interface ChordRow {
 
 export function setSize(sql: Sql, chordId: string, size: number, moment: Moment): void {
   findOrBegin(sql, chordId, moment);
-  sql(RESIZE).run(size, chordId);
+  sql(RESIZE).run(size, moment.expiresAt, chordId);
 }
 
 /** How a chord stands after a member has joined: its parts, as text, when it is complete and the member's. */

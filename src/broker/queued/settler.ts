@@ -24,6 +24,8 @@ const RETRY = { baseMs: 100, maxMs: 2_000 } as const;
 export class Settler {
   readonly #options: SettlerOptions;
   readonly #batcher: Batcher<Owed, boolean>;
+  /** What an attempt that failed may have done all the same: its answer was lost, or it was refused for the sake of another. */
+  readonly #tried = new WeakSet<Owed>();
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -47,10 +49,11 @@ export class Settler {
       try {
         const lost = new Set(await connection.run((store) => store.settle(settlements)));
         const now = clock.now();
-        // An attempt that failed may have been done, and its answer lost. While the lease lasts, nobody else can have done it.
-        const isOurDoing = ({ heldUntil }: Owed): boolean => failures > 0 && now < heldUntil;
+        // While the lease lasts, nobody else can have done it.
+        const isOurDoing = (each: Owed): boolean => this.#tried.has(each) && now < each.heldUntil;
         return owed.map((each) => !lost.has(each.settlement.receipt) || isOurDoing(each));
       } catch (error) {
+        for (const each of owed) this.#tried.add(each);
         if (isRefusal(error) || ending.aborted) throw error;
       }
       // The end comes before the pause is over; then comes the last attempt.

@@ -1,5 +1,6 @@
 import type { DeadLetterReason } from "../../broker/broker.ts";
 import { EncodedJson } from "../../message/json.ts";
+import { abortedByAny } from "../../util/aborted-by-any.ts";
 import type { Clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
 import type { Logger } from "../../util/logger.ts";
@@ -202,9 +203,8 @@ export class Child {
     const isOver = new AbortController();
     const stop = (): void => isOver.abort(NO_LONGER_NEEDED);
     until.then(stop, stop);
-    this.#options.clock
-      .sleep(ms, { signal: AbortSignal.any([isOver.signal, this.#end.signal]) })
-      .then(act, () => undefined);
+    const { clock } = this.#options;
+    abortedByAny([isOver.signal, this.#end.signal], (signal) => clock.sleep(ms, { signal })).then(act, () => undefined);
   }
 }
 

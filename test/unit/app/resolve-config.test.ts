@@ -199,6 +199,9 @@ describe("what takes effect", () => {
       return () => inCode({ brokerTransportOptions: options });
     };
     expect(refused({ polling_interval: 1 })).toThrow(/Celeriac does not have "polling_interval": a worker is told/);
+    expect(() => inCode({ resultBackendTransportOptions: { result_chord_ordered: false } })).toThrow(
+      /Celeriac does not have "result_chord_ordered": chords always/,
+    );
     expect(refused({ priority_steps: [0, 5] })).toThrow(/the steps are always 0, 3, 6 and 9/);
     expect(refused({ socket_timeout: 3 })).toThrow(/"socket_timeout": connections are watched/);
     expect(refused({ visibilityTimeot: 3 })).toThrow(/did you mean "visibilityTimeout"/);

@@ -5,6 +5,7 @@ import type { TaskMeta } from "../../../src/backend/task-meta.ts";
 import type { Delivery } from "../../../src/broker/broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../../../src/broker/errors.ts";
 import { encodeTask } from "../../../src/message/protocol-v2.ts";
+import { NO_FOLLOW_UPS, type SignatureDict } from "../../../src/message/task-request.ts";
 import { InlinePool } from "../../../src/pool/inline-pool.ts";
 import { runTask } from "../../../src/app/run-task.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
@@ -23,7 +24,10 @@ afterEach(async () => {
 });
 
 /** One delivery of `task`, whose settling and storing is noted, in the order in which it happens. */
-function bench(task: (context: TaskContext) => unknown, { overtaken = false } = {}) {
+function bench(
+  task: (context: TaskContext) => unknown,
+  { overtaken = false, chain = [] }: { readonly overtaken?: boolean; readonly chain?: readonly SignatureDict[] } = {},
+) {
   const clock = new FakeClock();
   const app = new Celeriac({ broker: memory() }, { env: {}, clock });
   apps.push(app);
@@ -40,7 +44,7 @@ function bench(task: (context: TaskContext) => unknown, { overtaken = false } = 
     return Promise.resolve();
   };
   const delivery: Delivery = {
-    message: encodeTask(taskRequest({ task: "t" })),
+    message: encodeTask(taskRequest({ task: "t", followUps: { ...NO_FOLLOW_UPS, chain } })),
     queue: "q",
     deliveries: 1,
     fence: 1,
@@ -122,6 +126,15 @@ describe("an execution", () => {
     expect(lines).toContainEqual(
       expect.objectContaining({ level: "warn", message: expect.stringMatching(/^late run refused/) as string }),
     );
+  });
+
+  it("whose failure is refused tells nothing of the steps that were to follow it, either", async () => {
+    const fail = () => Promise.reject(new Error("late"));
+    const options = { task_id: "next" };
+    const next = { task: "t", args: [], kwargs: {}, options, subtask_type: null, immutable: false };
+    const { execution, history } = bench(fail, { overtaken: true, chain: [next] });
+    await execution();
+    expect(history).toEqual(["acquire", "rollback", "store FAILURE", "ack"]);
   });
 
   it("that was frozen beyond its lease stores nothing, as its message is another's by now", async () => {

@@ -119,12 +119,14 @@ export class Connection {
     options: Pick<BatchOptions, "size" | "blockMs" | "name" | "args">,
   ): Promise<readonly Answer[]> {
     if (this.#loss !== undefined) return Promise.reject(this.#loss);
+    // What is too long to be encoded throws here, before a reply to it is owed.
+    const pieces = encodeCommands(commands);
     const batch = new Batch({ ...options, sentAt: uptimeOf(this.#clock) }, this.#events);
     this.#owed.add(batch);
     this.#stopWatching ??= startTimer(this.#clock, SILENCE_MS, () => this.#watch());
     this.#enqueue(batch);
     // A socket that is destroyed by now takes what is written, and drops it.
-    for (const piece of encodeCommands(commands)) this.client.stream.write(piece);
+    for (const piece of pieces) this.client.stream.write(piece);
     return batch.answers;
   }
 

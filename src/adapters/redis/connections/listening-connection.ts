@@ -65,11 +65,14 @@ export class ListeningConnection {
     await Promise.all([...new Set(names.map((name) => known.get(name) ?? Promise.resolve()))]);
   }
 
+  /** All is written at once: who asks for one of the names after that subscribes after that. */
   async ignore(kind: ChannelKind, names: readonly string[]): Promise<void> {
     const known = names.filter((name) => this.#names[kind].delete(name));
+    const ignored: Promise<void>[] = [];
     for (let start = 0; start < known.length; start += AT_ONCE) {
-      await this.#connection.call(COMMANDS[kind].ignore, ...known.slice(start, start + AT_ONCE));
+      ignored.push(this.#connection.call(COMMANDS[kind].ignore, ...known.slice(start, start + AT_ONCE)));
     }
+    await Promise.all(ignored);
   }
 
   /** Until it is lost; a ping without an answer loses it. */

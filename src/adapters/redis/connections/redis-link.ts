@@ -1,4 +1,4 @@
-/** The contract between Redis' connections and what stands on them. `redis-connections.ts` implements it. */
+/** The contract between Redis' connections and what stands on them. `supervised-connections.ts` implements it. */
 import { createHash } from "node:crypto";
 
 export type Argument = string | number | Buffer;
@@ -14,11 +14,11 @@ export type Reply = string | number | null | readonly Reply[];
 export interface RedisLink extends AsyncDisposable {
   command(command: Command, options?: LinkOptions): Promise<Reply>;
   /** One round trip; replies in order. Others' commands may come between. Rejects with the first error reply; the other commands are done even so. */
-  pipeline(steps: readonly Step[], options?: LinkOptions): Promise<readonly Reply[]>;
+  pipeline(commands: readonly Command[], options?: LinkOptions): Promise<readonly Reply[]>;
   /** The same within MULTI … EXEC. When Redis refuses one of the commands before EXEC, none is done. */
-  transaction(steps: readonly Step[], options?: LinkOptions): Promise<readonly Reply[]>;
+  transaction(commands: readonly Command[]): Promise<readonly Reply[]>;
   /** EVALSHA; the script is loaded where the server does not know it. */
-  script(script: Script, keys: readonly string[], args: readonly Argument[], options?: LinkOptions): Promise<Reply>;
+  script(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   /** Drops the connection; what is under way rejects. The next use opens another. */
   reset(): void;
 }
@@ -40,8 +40,6 @@ export interface RedisConnections extends AsyncDisposable {
   readonly subscriber: RedisSubscriber;
   /** Another role, for commands that block or need a state of their connection. Disposed of with the connections, or before. */
   createLink(options?: OwnLinkOptions): RedisLink;
-  /** Whether `Symbol.asyncDispose` was called. */
-  readonly isClosed: boolean;
   /** Rejects when the server does not answer or cannot be used. */
   open(): Promise<void>;
 }
@@ -70,16 +68,6 @@ export interface Subscription extends AsyncDisposable {
   /** More channels, or patterns if it was begun with such. Resolves once subscribed to all of them. */
   add(channels: readonly string[]): Promise<void>;
   remove(channels: readonly string[]): void;
-}
-
-/** One step of a pipeline or transaction. */
-export type Step = Command | ScriptCall;
-
-/** Loaded before the pipeline where this connection has not loaded it yet. Should somebody flush the server's scripts, the first call rejects with NOSCRIPT. */
-export interface ScriptCall {
-  readonly script: Script;
-  readonly keys: readonly string[];
-  readonly args: readonly Argument[];
 }
 
 /** Made by `script`. */

@@ -37,10 +37,6 @@ export class SupervisedConnections implements RedisConnections {
     this.subscriber = new Subscriber({ connect: () => this.#connect(), clock, unavailable });
   }
 
-  get isClosed(): boolean {
-    return this.#closed.signal.aborted;
-  }
-
   open(): Promise<void> {
     return this.commands.open();
   }

@@ -9,8 +9,6 @@ import {
   type RedisLink,
   type Reply,
   type Script,
-  type ScriptCall,
-  type Step,
 } from "./redis-link.ts";
 
 export interface SupervisedLinkOptions {
@@ -42,42 +40,29 @@ export class SupervisedLink implements RedisLink {
     return reply;
   }
 
-  async pipeline(steps: readonly Step[], { blockMs }: LinkOptions = {}): Promise<readonly Reply[]> {
-    if (steps.length === 0) return [];
-    return this.#use(async (connection) => {
-      const loading = loadsFor(steps, connection);
-      const answers = await connection.send([...loading, ...steps.map(toCommand)], blockMs);
-      return loading.length === 0 ? answers : answers.slice(loading.length);
-    });
+  async pipeline(commands: readonly Command[], { blockMs }: LinkOptions = {}): Promise<readonly Reply[]> {
+    if (commands.length === 0) return [];
+    return this.#use((connection) => connection.send(commands, blockMs));
   }
 
-  async transaction(steps: readonly Step[], { blockMs }: LinkOptions = {}): Promise<readonly Reply[]> {
-    if (steps.length === 0) return [];
+  async transaction(commands: readonly Command[]): Promise<readonly Reply[]> {
+    if (commands.length === 0) return [];
     return this.#use(async (connection) => {
-      const loading = loadsFor(steps, connection);
-      const answers = await connection.send([...loading, MULTI, ...steps.map(toCommand), EXEC], blockMs);
+      const answers = await connection.send([MULTI, ...commands, EXEC]);
       const done = answers.at(-1);
       // What was refused before EXEC tells more than EXEC does of it.
       return Array.isArray(done) ? (done as readonly Reply[]) : answers;
     });
   }
 
-  async script(
-    script: Script,
-    keys: readonly string[],
-    args: readonly Argument[],
-    options?: LinkOptions,
-  ): Promise<Reply> {
-    const call = [{ script, keys, args }];
+  async script(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     try {
-      const [reply = null] = await this.pipeline(call, options);
-      return reply;
+      return await this.#evaluate(script, keys, args);
     } catch (error) {
       if (!(error instanceof RedisReplyError && error.code === "NOSCRIPT")) throw error;
       // Somebody flushed the scripts: nothing was done.
       this.#connection?.loaded.delete(script.sha);
-      const [reply = null] = await this.pipeline(call, options);
-      return reply;
+      return this.#evaluate(script, keys, args);
     }
   }
 
@@ -94,6 +79,17 @@ export class SupervisedLink implements RedisLink {
       (connection) => connection.lose(new UnusableError("it was closed in this process.")),
       () => undefined,
     );
+  }
+
+  /** Loads the script first where this connection has not loaded it. */
+  async #evaluate({ lua, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    const call: Command = ["EVALSHA", sha, keys.length, ...keys, ...args];
+    const replies = await this.#use((connection) => {
+      const isLoaded = connection.loaded.has(sha);
+      connection.loaded.add(sha);
+      return connection.send(isLoaded ? [call] : [["SCRIPT", "LOAD", lua], call]);
+    });
+    return replies.at(-1) ?? null;
   }
 
   async #use(work: (connection: Connection) => Promise<readonly Answer[]>): Promise<readonly Reply[]> {
@@ -134,23 +130,4 @@ export class SupervisedLink implements RedisLink {
     const judged = error instanceof RedisReplyError ? judge(error.message) : undefined;
     if (judged?.isLost === true) this.#connection?.lose(new UnusableError(judged.detail, { cause: error }));
   }
-}
-
-function isCall(step: Step): step is ScriptCall {
-  return "script" in step;
-}
-
-function toCommand(step: Step): Command {
-  return isCall(step) ? ["EVALSHA", step.script.sha, step.keys.length, ...step.keys, ...step.args] : step;
-}
-
-/** SCRIPT LOAD for those scripts that this connection has not loaded. */
-function loadsFor(steps: readonly Step[], { loaded }: Connection): readonly Command[] {
-  const missing: Command[] = [];
-  for (const step of steps) {
-    if (!isCall(step) || loaded.has(step.script.sha)) continue;
-    loaded.add(step.script.sha);
-    missing.push(["SCRIPT", "LOAD", step.script.lua]);
-  }
-  return missing;
 }

@@ -48,16 +48,28 @@ if not begin_attempt() then return end
 -- Where Python alone consumes, nobody else does.
 for i = 3, 2 + count do forget_restored(delayed_of(ARGV[i]), 10) end
 
+-- Kombu writes an envelope anew when it puts a message back: the tag alone stays.
+local function respelled(copy)
+  for first = 1, redis.call('LLEN', copy.list), 100 do
+    for _, envelope in ipairs(redis.call('LRANGE', copy.list, -first - 99, -first)) do
+      if envelope:find(copy.tag, 1, true) then return envelope end
+    end
+  end
+end
+
 -- What a copy does, or that it is gone: a Python worker has finished it. Only so much of a long list is looked through.
 local function state_of(copy)
   if copy.kind ~= 'waiting' then
-    if redis.call('HEXISTS', UNACKED, copy.where) == 0 then return 'gone' end
-    return copy.kind
+    if redis.call('HEXISTS', UNACKED, copy.where) == 1 then return copy.kind end
+  elseif redis.call('LPOS', copy.list, copy.where, 'RANK', -1, 'MAXLEN', 1000) then
+    return 'waiting'
   end
-  if redis.call('LPOS', copy.list, copy.where, 'RANK', -1, 'MAXLEN', 1000) then return 'waiting' end
-  if redis.call('LLEN', copy.list) > 1000 then return 'waiting' end
   if redis.call('HEXISTS', UNACKED, copy.tag) == 1 then return 'running' end
-  return 'gone'
+  if redis.call('LLEN', copy.list) > 1000 then return 'waiting' end
+  local envelope = respelled(copy)
+  if not envelope then return 'gone' end
+  copy.kind, copy.where = 'waiting', envelope
+  return 'waiting'
 end
 
 local function remove_copy(key, copy)

@@ -144,6 +144,19 @@ export const recordCases: readonly Case<ResultStage>[] = [
     },
   },
   {
+    name: "what is to be kept for longer than any clock can tell is kept",
+    async run(stage) {
+      const backend = await stage.open(Number.MAX_VALUE);
+      await backend.store([metaOf("t", "SUCCESS", 1)]);
+      await backend.groups.save({ id: "g", parent: null, members: [] });
+      await backend.chords.setSize("c", 1);
+      const join = await backend.chords.join({ chordId: "c", taskId: "t", index: 0 }, { state: "SUCCESS", result: 1 });
+      assert.equal(await stateOf(backend, "t"), "SUCCESS");
+      assert.equal((await backend.groups.restore("g"))?.id, "g");
+      assert.equal(join.kind, "complete");
+    },
+  },
+  {
     name: "a forgotten task is absent, and may be written anew",
     async run(stage) {
       const backend = await stage.open();
