@@ -218,6 +218,14 @@ describe("what Python leaves", () => {
     ]);
   });
 
+  it("what cannot be read, nor be buried, keeps back nothing else", async () => {
+    await using bed = await beds.open();
+    await bed.push({ text: "good" });
+    await bed.redis(["RPUSH", bed.key(bed.queue), "{garbage"]);
+    await bed.redis(["SET", bed.key("celeriac:dead"), "no hash"]);
+    expect((await bed.take(2)).map(textOf)).toEqual(["good"]);
+  });
+
   it("what another program has put into the place of our own field loses no message", async () => {
     await using bed = await beds.open();
     const odd = [

@@ -25,7 +25,8 @@ describe.skipIf(PYTHON === "" || !HAS_REDIS)("the example with Python", () => {
   });
   afterAll(async () => {
     python.kill("SIGTERM");
-    await Promise.all([once(python, "exit"), node.stop()]);
+    if (python.exitCode === null) await once(python, "exit");
+    await node.stop();
     await server[Symbol.asyncDispose]();
   });
 

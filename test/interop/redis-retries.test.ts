@@ -13,7 +13,7 @@ describeWithEachCelery((peer) => {
 
   describe("a retry", () => {
     it("of Python's is one task to us, with its error while it waits", async () => {
-      const result = await shop.app.sendTask("python.flaky", { args: [1], kwargs: { countdown: 1 } });
+      const result = await shop.app.sendTask("python.flaky", { args: [1], kwargs: { countdown: 3 } });
       await eventually(async () => {
         expect(await result.meta()).toMatchObject({
           state: "RETRY",
@@ -24,7 +24,7 @@ describeWithEachCelery((peer) => {
     });
 
     it("of ours is one task to Python, with its error while it waits", async () => {
-      await shop.python(`(waiting := task("typescript.flaky").delay(1, 1000)).id`);
+      await shop.python(`(waiting := task("typescript.flaky").delay(1, 3000)).id`);
       await eventually(async () => {
         const seen = await shop.python(`[waiting.state, type(waiting.result).__name__, waiting.result.args]`);
         expect(seen).toEqual(["RETRY", "OwnError", ["not yet"]]);

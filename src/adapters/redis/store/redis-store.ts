@@ -199,7 +199,8 @@ export class RedisStore implements MessageStore {
     const rules = { max, leaseMs, visibilityTimeoutMs: this.#visibilityTimeoutMs, families: this.#families };
     const taken = await take(this.#link, this.#keys, turned, rules);
     const dying = taken.unreadable.map((receipt) => ({ receipt, reason: UNREADABLE }));
-    await bury(this.#link, this.#keys, dying, this.#clock.now());
+    // The others are handed out all the same; what cannot be buried comes again when its lease has ended.
+    await bury(this.#link, this.#keys, dying, this.#clock.now()).catch(() => undefined);
     return taken;
   }
 }
