@@ -7,6 +7,7 @@ import type { ResultBackend } from "../../src/backend/result-backend.ts";
 import type { TaskMeta } from "../../src/backend/task-meta.ts";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import { systemClock, type Clock } from "../../src/util/clock.ts";
+import { endOfTurn } from "../../src/util/end-of-turn.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { eventually } from "../support/eventually.ts";
 import { FaultyProxy } from "../support/faulty-proxy.ts";
@@ -143,6 +144,15 @@ it("an event loop that was blocked does not take its own silence for the server'
   const till = clock.uptime() + 8_000;
   while (clock.uptime() < till);
   expect(await answer).toBe("PONG");
+});
+
+it.each([1, 2, 3])("nor for a connection that cannot be opened: blocked after %d turns", async (turns) => {
+  await using bed = await Bed.open();
+  const opening = bed.connections.open();
+  for (let turn = 0; turn < turns; turn += 1) await endOfTurn();
+  const till = clock.uptime() + 8_000;
+  while (clock.uptime() < till);
+  await opening;
 });
 
 it("results that were stored while a watcher could not hear are told to it once it can", async () => {

@@ -1,3 +1,4 @@
+import { abortedByAny } from "../../util/aborted-by-any.ts";
 import { Batcher } from "../../util/batcher.ts";
 import { systemClock, type Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
@@ -129,7 +130,7 @@ export class LeaseKeeper implements AsyncDisposable {
     const { clock } = this.#options;
     this.#keeping = true;
     const idle = new AbortController();
-    void this.#watchLoop(AbortSignal.any([idle.signal, this.#disposed.signal]));
+    void abortedByAny([idle.signal, this.#disposed.signal], (signal) => this.#watchLoop(signal));
     while (this.#slots.size > 0) {
       try {
         await clock.sleep(this.#intervalMs, { signal: this.#disposed.signal, ref: false });

@@ -49,9 +49,14 @@ export class Connection {
   /** Rejects with UnusableError. */
   static async open({ endpoint, clock, setUp = [], signal }: OpenOptions): Promise<Connection> {
     const connection = new Connection(createOrExplain(endpoint), clock);
-    const late = (): Error => new UnusableError(`it did not answer within ${OPEN_MS / 1_000} s.`);
+    const late = new UnusableError(`it did not answer within ${OPEN_MS / 1_000} s.`);
+    const limit = { clock, error: () => late, signal };
     try {
-      await within({ clock, ms: OPEN_MS, error: late, signal }, () => connection.#logIn(endpoint, setUp));
+      const opening = connection.#logIn(endpoint, setUp);
+      await within({ ...limit, ms: OPEN_MS }, () => opening).catch((error: unknown) => {
+        if (error !== late) throw error;
+        return within({ ...limit, ms: SECOND_LOOK_MS }, () => opening);
+      });
       return connection;
     } catch (error) {
       connection.lose(error);
