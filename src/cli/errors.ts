@@ -24,7 +24,7 @@ export class PendingResultError extends CeleriacError {
 export class UnconsumedCallError extends ResultTimeoutError {
   constructor({ taskId, timeoutMs }: ResultTimeoutError, queue: string) {
     super(taskId, timeoutMs);
-    this.message += ` No worker consumes "${queue}".`;
+    this.message += ` No Celeriac worker consumes "${queue}".`;
   }
 }
 

@@ -136,9 +136,16 @@ class Execution implements RunningTask {
     if (definition?.body === undefined) return this.#park();
     if (this.#isDeliveredTooOften)
       return this.#settlement.refuse("delivery-limit", handedOutTooOften(this.#delivery.deliveries - 1));
+    this.#tellOfEarlierDeliveries();
     const unsupported = unsupportedFollowUp(this.#request.followUps, { keepsResults: backend !== undefined });
     if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
     return revocations.areNone ? this.#liveIfDue(definition) : this.#liveUnlessRevoked(definition);
+  }
+
+  /** Somebody had it before: a worker that died, or a run that asked for another. */
+  #tellOfEarlierDeliveries(): void {
+    const { deliveries, queue } = this.#delivery;
+    if (deliveries > 1) this.#parts.log.warn("task delivered again", taskFields(this.#request, { queue, deliveries }));
   }
 
   get #isDeliveredTooOften(): boolean {

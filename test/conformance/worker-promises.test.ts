@@ -42,6 +42,8 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       expect(letter).toMatchObject({ queue: "celery", reason: { code: "delivery-limit" } });
       expect(letter?.history.map(({ detail }) => detail)).toEqual(["attempt 1", "attempt 2", "attempt 3"]);
       expect(await depth(app)).toMatchObject({ ready: 0, unacked: 0 });
+      const again = bed.log.filter(({ message }) => message === "task delivered again");
+      expect(again.map(({ fields }) => fields["deliveries"])).toEqual([2, 3]);
     });
 
     it("goes on where the limit is another, or none", async () => {

@@ -235,7 +235,7 @@ describe("a command without a worker", () => {
     const late = await quickstart("call", "quickstart.add", "-a", "[1, 2]", "--queue", "nobody", "--wait", "0.1");
     expect(late).toMatchObject({
       code: 5,
-      stderr: expect.stringMatching(/did not end within 100 ms\. No worker consumes "nobody"\.\n$/) as string,
+      stderr: expect.stringMatching(/did not end within 100 ms\. No Celeriac worker consumes "nobody"\.\n$/) as string,
     });
   });
 
