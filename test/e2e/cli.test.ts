@@ -351,12 +351,16 @@ describe("a command without a worker", () => {
     ];
     const runs = await Promise.all([
       ...commands.map((command) => runCli(["-A", QUICKSTART, "-l", "debug", ...command], { ...here, env })),
-      runCli(["-A", QUICKSTART, "worker", "-l", "debug"], { ...here, env }),
+      // It waits for its Redis until it is killed.
+      runCli(["-A", QUICKSTART, "worker", "-l", "debug"], { ...here, env, timeoutMs: 10_000 }).catch(
+        (error: unknown) => ({ stdout: "", stderr: String(error) }),
+      ),
       celeriac("-b", `${secret}@nowhere`, "config"),
       celeriac("call", "x", "-a", `"amqp://me:${secret}@host"`),
     ]);
     const shown = runs.map(({ stdout, stderr }) => stdout + stderr).join("\n");
     expect(shown).toContain("redis://user:***@broker/0");
+    expect(shown).toContain("waiting for it to come");
     expect(shown.replace(`${secret}@nowhere`, "")).not.toContain(secret);
   });
 
