@@ -51,12 +51,14 @@ export class Connection {
     const connection = new Connection(createOrExplain(endpoint), clock);
     const late = new UnusableError(`it did not answer within ${OPEN_MS / 1_000} s.`);
     const limit = { clock, error: () => late, signal };
+    let opening: Promise<void> | undefined;
     try {
-      const opening = connection.#logIn(endpoint, setUp);
-      await within({ ...limit, ms: OPEN_MS }, () => opening).catch((error: unknown) => {
-        if (error !== late) throw error;
-        return within({ ...limit, ms: SECOND_LOOK_MS }, () => opening);
-      });
+      await within({ ...limit, ms: OPEN_MS }, () => (opening = connection.#logIn(endpoint, setUp))).catch(
+        (error: unknown) => {
+          if (error !== late || opening === undefined) throw error;
+          return within({ ...limit, ms: SECOND_LOOK_MS }, () => opening as Promise<void>);
+        },
+      );
       return connection;
     } catch (error) {
       connection.lose(error);
