@@ -10,6 +10,8 @@ export interface Fault {
   readonly name: string;
   /** Whether the server has forgotten everything afterwards. */
   readonly losesData?: true;
+  /** Whether the server can be reached all the while, and says what is wrong with it. */
+  readonly answersMeanwhile?: true;
   happen(place: FaultyPlace): Promise<void>;
   heal(place: FaultyPlace): Promise<void>;
 }
@@ -49,11 +51,13 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: "a server that is made a replica, and a master again",
+    answersMeanwhile: true,
     happen: ({ server }) => replicaOf(server, "127.0.0.1", "1"),
     heal: ({ server }) => replicaOf(server, "NO", "ONE"),
   },
   {
     name: "a server that loads its data for a long time",
+    answersMeanwhile: true,
     happen: async (place) => {
       await place.server.kill();
       place.loaded = place.server.start("--key-load-delay", String(LOAD_DELAY_US));

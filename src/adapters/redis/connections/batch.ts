@@ -20,16 +20,14 @@ export class Batch {
   readonly promise = undefined;
   /** How many replies are owed at first. */
   readonly size: number;
-  readonly blockMs: number;
   /** By the clock's uptime, in milliseconds. */
   readonly sentAt: number;
   readonly #answers: Answer[] = [];
   readonly #done: Deferred<readonly Answer[]> = deferred();
   readonly #events: BatchEvents;
 
-  constructor({ size, blockMs = 0, sentAt, name = "", args = [] }: BatchOptions, events: BatchEvents) {
+  constructor({ size, sentAt, name = "", args = [] }: BatchOptions, events: BatchEvents) {
     this.size = size;
-    this.blockMs = blockMs;
     this.sentAt = sentAt;
     this.name = name;
     this.args = args;
@@ -74,7 +72,6 @@ export class Batch {
 
 export interface BatchOptions {
   readonly size: number;
-  readonly blockMs?: number | undefined;
   readonly sentAt: number;
   readonly name?: string;
   readonly args?: readonly string[];

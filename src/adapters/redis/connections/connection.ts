@@ -98,8 +98,8 @@ export class Connection {
   }
 
   /** Resolves with all answers, errors among them; rejects with UnusableError when the connection is lost before. */
-  send(commands: readonly Command[], blockMs?: number): Promise<readonly Answer[]> {
-    return this.#write(commands, { size: commands.length, blockMs });
+  send(commands: readonly Command[]): Promise<readonly Answer[]> {
+    return this.#write(commands, { size: commands.length });
   }
 
   /** SUBSCRIBE and its like, and what is sent to a connection that listens: ioredis must know these by their names. */
@@ -123,7 +123,7 @@ export class Connection {
 
   #write(
     commands: readonly Command[],
-    options: Pick<BatchOptions, "size" | "blockMs" | "name" | "args">,
+    options: Pick<BatchOptions, "size" | "name" | "args">,
   ): Promise<readonly Answer[]> {
     if (this.#loss !== undefined) return Promise.reject(this.#loss);
     // What is too long to be encoded throws here, before a reply to it is owed.
@@ -186,7 +186,7 @@ export class Connection {
     this.#stopWatching = undefined;
     if (head === undefined) return;
     const silentMs = uptimeOf(this.#clock) - Math.max(this.#lastHeardAt, head.sentAt);
-    const leftMs = head.blockMs + SILENCE_MS - silentMs;
+    const leftMs = SILENCE_MS - silentMs;
     if (leftMs <= 0 && this.#isSuspected) {
       this.lose(
         new SilenceError(`it was silent for ${SILENCE_MS / 1_000} s. What was asked of it may be done or not.`),

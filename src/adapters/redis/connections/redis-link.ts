@@ -12,20 +12,15 @@ export type Reply = string | number | null | readonly Reply[];
  * connection was lost may have been done or not.
  */
 export interface RedisLink extends AsyncDisposable {
-  command(command: Command, options?: LinkOptions): Promise<Reply>;
+  command(command: Command): Promise<Reply>;
   /** One round trip; replies in order. Others' commands may come between. Rejects with the first error reply; the other commands are done even so. */
-  pipeline(commands: readonly Command[], options?: LinkOptions): Promise<readonly Reply[]>;
+  pipeline(commands: readonly Command[]): Promise<readonly Reply[]>;
   /** The same within MULTI … EXEC. When Redis refuses one of the commands before EXEC, none is done. */
   transaction(commands: readonly Command[]): Promise<readonly Reply[]>;
   /** EVALSHA; the script is loaded where the server does not know it. */
   script(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   /** Drops the connection; what is under way rejects. The next use opens another. */
   reset(): void;
-}
-
-export interface LinkOptions {
-  /** How long the server itself may hold the answer back, in milliseconds: the deadline is so much later. @default 0 */
-  readonly blockMs?: number;
 }
 
 export interface OwnLinkOptions {
@@ -35,10 +30,10 @@ export interface OwnLinkOptions {
 
 /** The connections of one user of a Redis: each role a socket of its own, opened at first use. Disposed of with their user. */
 export interface RedisConnections extends AsyncDisposable {
-  /** Whatever answers at once. Never a command that blocks. */
+  /** Whatever needs no state of its connection. No command may block: a silence of 5 s loses the connection. */
   readonly commands: RedisLink;
   readonly subscriber: RedisSubscriber;
-  /** Another role, for commands that block or need a state of their connection. Disposed of with the connections, or before. */
+  /** Another role, for commands that need a state of their connection. Disposed of with the connections, or before. */
   createLink(options?: OwnLinkOptions): RedisLink;
   /** Rejects when the server does not answer or cannot be used. */
   open(): Promise<void>;

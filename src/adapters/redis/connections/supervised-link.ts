@@ -1,15 +1,7 @@
 import type { Answer } from "./batch.ts";
 import type { Connection } from "./connection.ts";
 import { explained, judge, UnusableError, type Unavailable } from "./failure.ts";
-import {
-  RedisReplyError,
-  type Argument,
-  type Command,
-  type LinkOptions,
-  type RedisLink,
-  type Reply,
-  type Script,
-} from "./redis-link.ts";
+import { RedisReplyError, type Argument, type Command, type RedisLink, type Reply, type Script } from "./redis-link.ts";
 
 export interface SupervisedLinkOptions {
   /** Rejects with UnusableError. */
@@ -35,14 +27,14 @@ export class SupervisedLink implements RedisLink {
     await this.#use(async () => []);
   }
 
-  async command(command: Command, options?: LinkOptions): Promise<Reply> {
-    const [reply = null] = await this.pipeline([command], options);
+  async command(command: Command): Promise<Reply> {
+    const [reply = null] = await this.pipeline([command]);
     return reply;
   }
 
-  async pipeline(commands: readonly Command[], { blockMs }: LinkOptions = {}): Promise<readonly Reply[]> {
+  async pipeline(commands: readonly Command[]): Promise<readonly Reply[]> {
     if (commands.length === 0) return [];
-    return this.#use((connection) => connection.send(commands, blockMs));
+    return this.#use((connection) => connection.send(commands));
   }
 
   async transaction(commands: readonly Command[]): Promise<readonly Reply[]> {
