@@ -9,7 +9,7 @@ import { envelopeIn, parsePlace } from "./place.ts";
 
 /**
  * Puts messages back into their lists, each with a new envelope, to be the next to be served: the last of the arguments first of all. Arguments: prefix,
- * `lapsed` for those alone whose lease has run out, then places and envelopes. The answer are the places where nothing was any more.
+ * `lapsed` for those alone whose lease has run out, then places and envelopes. Answers with the places where nothing was any more.
  */
 export const REQUEUE: Script = script(`
 ${KEYS}${NOW}${PLACES}${UNIQUE_KEYS}${MOVES}
