@@ -43,6 +43,8 @@ const VITEST_REPORT = join(ROOT, ".cache/vitest.json");
 const LEFT_OUT = join(ROOT, ".cache/left-out.txt");
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
+/** What failed and why, told once more at the end: the run's own output is too long to be searched. */
+const failures = [];
 
 try {
   await main();
@@ -50,6 +52,7 @@ try {
   failed("npm test", error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 if (sum.passed + sum.failed === 0) failed("npm test", "nothing was checked");
+if (failures.length > 0) console.log(`${loud("\nFAILED:")}\n${failures.join("\n")}`);
 console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed === 0 ? 0 : 1;
 
@@ -95,6 +98,7 @@ async function check(name, what, run) {
 
 function failed(name, reason) {
   sum.failed += 1;
+  failures.push(`✗ ${name}`);
   console.log(loud(`✗ ${name}`));
   console.log(reason.trimEnd());
 }
@@ -131,6 +135,8 @@ function countTests(files) {
     sum.passed += count("passed");
     sum.failed += count("failed");
     sum.skipped += count("skipped", "pending", "todo", "disabled");
+    for (const { fullName, failureMessages } of assertionResults.filter((test) => test.status === "failed"))
+      failures.push(`✗ ${relative(ROOT, path)}: ${fullName}\n${failureMessages.join("\n")}`);
     if (status === "failed" && count("failed") === 0)
       failed(relative(ROOT, path), "it failed outside of its tests: see above");
   }

@@ -126,7 +126,8 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   ): Promise<{ readonly [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never }> {
     const { producer, timedKeys, eager } = this.#resolved();
     checkRequiredEnv(this, "producer");
-    const requests = await producer.prepare(calls);
+    const prepared = producer.prepare(calls);
+    const requests = prepared instanceof Promise ? await prepared : prepared;
     const ids = this.config.taskAlwaysEager
       ? await eager.runAll(requests)
       : await timedKeys.publish(requests, (free) => producer.publish(free, options));
@@ -261,8 +262,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     });
   }
 
-  async #sendOne<Result>(call: Signature<Result>): Promise<AsyncResult<Result>> {
-    const [result] = await this.sendBatch([call], call.options);
-    return result;
+  #sendOne<Result>(call: Signature<Result>): Promise<AsyncResult<Result>> {
+    return this.sendBatch([call], call.options).then(([result]) => result);
   }
 }

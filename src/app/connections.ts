@@ -92,9 +92,8 @@ export class Connections implements AsyncDisposable {
     if (errors.length > 0) throw errors[0];
   }
 
-  async #whileOpen<T>(part: OnceOpen<T>): Promise<T> {
-    if (this.#closing !== undefined) throw new AppClosedError(this.#options.appName);
-    return part.get();
+  #whileOpen<T>(part: OnceOpen<T>): Promise<T> {
+    return this.#closing === undefined ? part.get() : Promise.reject(new AppClosedError(this.#options.appName));
   }
 
   async #openBroker(): Promise<Broker> {

@@ -58,8 +58,10 @@ export async function callsOfBody(
   producer: Producer,
 ): Promise<readonly RoutedRequest[]> {
   const parent = { id: last.id, rootId: last.rootId };
-  const leads = leadsOf(body).map(({ call, chain }) => producer.prepare([call.withFirst(results)], { parent, chain }));
-  return (await Promise.all(leads)).flat();
+  const leads: RoutedRequest[] = [];
+  for (const { call, chain } of leadsOf(body))
+    leads.push(...(await producer.prepare([call.withFirst(results)], { parent, chain })));
+  return leads;
 }
 
 /** The chain's later steps, which will now never run. Celery: `celery/backends/base.py:Backend._fail_chain`. */

@@ -6,6 +6,7 @@ import type { TaskRequest } from "../message/task-request.ts";
 import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Abortable } from "../util/abortable.ts";
+import { andThen } from "../util/and-then.ts";
 import type { Clock } from "../util/clock.ts";
 import { within } from "../util/within.ts";
 import { uniqueKeyOf } from "./call-keys.ts";
@@ -48,11 +49,16 @@ export class Producer {
   }
 
   /**
-   * Checks calls and makes their requests; publishes nothing. Calls made within a task join its family unless another is given.
-   * Rejects with InvalidArgumentsError or InvalidSendOptionsError.
+   * Checks calls and makes their requests, at once where no schema takes its time; publishes nothing. Calls made within a task join its family
+   * unless another is given. Rejects with InvalidArgumentsError or InvalidSendOptionsError.
    */
-  prepare(calls: readonly Signature[], family: Family = { parent: currentTask() }): Promise<readonly RoutedRequest[]> {
-    return Promise.all(calls.map((call) => this.#prepareOne(call, family)));
+  prepare(
+    calls: readonly Signature[],
+    family: Family = { parent: currentTask() },
+  ): readonly RoutedRequest[] | Promise<readonly RoutedRequest[]> {
+    const prepared = calls.map((call) => this.#prepareOne(call, family));
+    if (prepared.some((one) => one instanceof Promise)) return Promise.all(prepared.map(async (one) => one));
+    return prepared as readonly RoutedRequest[];
   }
 
   /**
@@ -101,11 +107,19 @@ export class Producer {
     return { key: uniqueKeyOf(request, unique), until, onDuplicate };
   }
 
-  async #prepareOne(call: Signature, family: Family): Promise<RoutedRequest> {
-    const { config, clock, tasks } = this.#options;
-    const definition = tasks.get(call.task);
-    if (definition !== undefined) await bindArguments(call.task, definition.options, call);
-    const taskOptions = definition?.options ?? {};
+  /** Never throws: it rejects, so that what others of the same batch reject with is heard too. */
+  #prepareOne(call: Signature, family: Family): RoutedRequest | Promise<RoutedRequest> {
+    const definition = this.#options.tasks.get(call.task);
+    try {
+      const checked = definition === undefined ? undefined : bindArguments(call.task, definition.options, call);
+      return andThen(checked, () => this.#routedRequest(call, definition?.options ?? {}, family));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #routedRequest(call: Signature, taskOptions: TaskOptions, family: Family): RoutedRequest {
+    const { config, clock } = this.#options;
     const said = routeSaid(taskOptions, call.options);
     const { priority, ...destination } = this.#router.route(call.task, call.args, call.kwargs, said);
     const request = buildRequest(priority === undefined ? call : call.set({ priority }), {

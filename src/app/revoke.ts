@@ -22,7 +22,7 @@ export interface RevokeOptions {
 }
 
 /** False only when no task is revoked at all. */
-export function mayHaveRevocations(keys: KeyStore): Promise<boolean> {
+export function mayHaveRevocations(keys: KeyStore): boolean | Promise<boolean> {
   return keys.mayHave(PREFIX);
 }
 

@@ -25,11 +25,12 @@ export class TimedKeys {
    * Sends those requests with `publish` whose key is free, and gives the ids of all: a request that finds its key held has the holder's.
    * Keys whose requests could not be sent are given back. Rejects as `publish` does, and with KeysUnsupportedError.
    */
-  async publish(
-    requests: readonly RoutedRequest[],
-    publish: (requests: readonly RoutedRequest[]) => Promise<readonly string[]>,
-  ): Promise<readonly string[]> {
-    if (!requests.some(({ request }) => this.#isTimed(request.task))) return publish(requests);
+  publish(requests: readonly RoutedRequest[], publish: Publish): Promise<readonly string[]> {
+    const areTimed = requests.some(({ request }) => this.#isTimed(request.task));
+    return areTimed ? this.#publishFree(requests, publish) : publish(requests);
+  }
+
+  async #publishFree(requests: readonly RoutedRequest[], publish: Publish): Promise<readonly string[]> {
     const claims = await this.#claimAll(requests);
     const free = requests.filter((_, index) => claims[index]?.holder === undefined);
     try {
@@ -73,6 +74,8 @@ export class TimedKeys {
     }
   }
 }
+
+type Publish = (requests: readonly RoutedRequest[]) => Promise<readonly string[]>;
 
 interface TimedClaim {
   /** Id of the call that holds the key, when that is another one. */

@@ -13,8 +13,8 @@ export interface KeyStore extends AsyncDisposable {
   renew(key: string, owner: string, ttlMs: number): Promise<boolean>;
   /** False when `owner` did not hold the key. */
   release(key: string, owner: string): Promise<boolean>;
-  /** False only when there is no claim whose key begins with `prefix`: spares those a look at every key that look for what is rare. */
-  mayHave(prefix: string): Promise<boolean>;
+  /** False only when there is no claim whose key begins with `prefix`: spares those a look at every key that look for what is rare. At once where it is known. */
+  mayHave(prefix: string): boolean | Promise<boolean>;
   /** The living claims among `keys`. */
   read(keys: readonly string[]): Promise<ReadonlyMap<string, Claim>>;
 }

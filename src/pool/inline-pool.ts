@@ -48,7 +48,7 @@ export class InlinePool implements Pool {
     return Promise.resolve();
   }
 
-  run(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+  run(job: PoolJob, options: RunOptions): PoolOutcome | Promise<PoolOutcome> {
     return this.#slots.tryTake() ? this.#runInSlot(job, options) : this.#runLater(job, options);
   }
 
@@ -67,39 +67,41 @@ export class InlinePool implements Pool {
   }
 
   /** The run against its limits and what may end it: whichever is first decides the outcome. */
-  #runInSlot(job: PoolJob, options: RunOptions): Promise<PoolOutcome> {
+  #runInSlot(job: PoolJob, options: RunOptions): PoolOutcome | Promise<PoolOutcome> {
     if (options.ending.isOver) {
       this.#slots.release();
-      return Promise.resolve(ABORTED);
+      return ABORTED;
     }
-    return new Promise((resolve) => {
-      const { clock, softLimitError, runTask } = this.#options;
-      let stopPatience: (() => void) | undefined;
-      const run = new Run(options.onProgress, (outcome) => {
-        stopWatching();
-        stopPatience?.();
-        this.#running.delete(run);
-        this.#slots.release();
-        this.#noteWear();
-        resolve(outcome);
-      });
-      this.#running.add(run);
-      const giveUp = (outcome: PoolOutcome): void => {
-        if (!run.giveUp(outcome)) stopPatience ??= startTimer(clock, COMMIT_MS, () => run.end(lostInCommit()));
-      };
-      const stopWatching = watchRun(options, clock, {
-        softLimit: (limitMs) => run.tell(softLimitError(limitMs)),
-        hardLimit: (limitMs) => giveUp({ kind: "timed-out", limitMs }),
-        aborted: () => giveUp(ABORTED),
-      });
-      try {
-        const outcome = runTask(job, run);
-        if (outcome instanceof Promise) outcome.then(run.end, run.fail);
-        else run.end(outcome);
-      } catch (error) {
-        run.fail(error);
-      }
+    const { clock, softLimitError, runTask } = this.#options;
+    let ended: PoolOutcome | undefined;
+    let resolve: ((outcome: PoolOutcome) => void) | undefined;
+    let stopPatience: (() => void) | undefined;
+    const run = new Run(options.onProgress, (outcome) => {
+      stopWatching();
+      stopPatience?.();
+      this.#running.delete(run);
+      this.#slots.release();
+      this.#noteWear();
+      ended = outcome;
+      resolve?.(outcome);
     });
+    this.#running.add(run);
+    const giveUp = (outcome: PoolOutcome): void => {
+      if (!run.giveUp(outcome)) stopPatience ??= startTimer(clock, COMMIT_MS, () => run.end(lostInCommit()));
+    };
+    const stopWatching = watchRun(options, clock, {
+      softLimit: (limitMs) => run.tell(softLimitError(limitMs)),
+      hardLimit: (limitMs) => giveUp({ kind: "timed-out", limitMs }),
+      aborted: () => giveUp(ABORTED),
+    });
+    try {
+      const outcome = runTask(job, run);
+      if (outcome instanceof Promise) outcome.then(run.end, run.fail);
+      else run.end(outcome);
+    } catch (error) {
+      run.fail(error);
+    }
+    return ended ?? new Promise((onEnd) => (resolve = onEnd));
   }
 
   #noteWear(): void {

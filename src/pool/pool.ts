@@ -16,8 +16,8 @@ export interface Pool extends AsyncDisposable {
   readonly busy: number;
   /** Resolves once jobs can be run; rejects with PoolStartError when they could not be. */
   start(): Promise<void>;
-  /** Runs one job, once fewer than `size` are running. Never rejects: a failure is an outcome. */
-  run(job: PoolJob, options: RunOptions): Promise<PoolOutcome>;
+  /** Runs one job, once fewer than `size` are running. The outcome is there at once where nothing had to be waited for. Never rejects: a failure is an outcome. */
+  run(job: PoolJob, options: RunOptions): PoolOutcome | Promise<PoolOutcome>;
   /** How many jobs may run from now on. Those that run already finish. */
   resize(size: number): void;
   /** Gives up what runs, and what waits to: as `aborted`. Resolves once nothing is left of the pool; calling it again is fine. */

@@ -1,5 +1,7 @@
 /** What `next` makes of a value: at once, without a promise, where the value is here already. A `next` that throws rejects, or throws. */
-export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R): R | Promise<R> {
+export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => Promise<R>): Promise<R>;
+export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | Promise<R>): R | Promise<R>;
+export function andThen<T, R>(value: T | PromiseLike<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
   return isThenable(value) ? Promise.resolve(value).then(next) : next(value);
 }
 

@@ -22,6 +22,11 @@ export class AsyncQueue<T extends object> implements AsyncIterable<T> {
     else next.resolve({ done: false, value });
   }
 
+  /** The next value, where it is here already. */
+  poll(): T | undefined {
+    return this.#shift();
+  }
+
   /** Takes a value out before anybody gets it; false when it is not waiting here. Costs O(size). */
   delete(value: T): boolean {
     const index = this.#values.indexOf(value, this.#head);

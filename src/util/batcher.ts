@@ -5,22 +5,32 @@ const LONE_BATCHES = 16;
 
 /**
  * Group commit: what is added during one turn of the event loop, or while an earlier batch is under way, goes into one call of `run`.
- * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls.
+ * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls; those that are full or
+ * flushed are begun in that order, but wait for none.
  *
  * Whoever had a whole turn to himself is taken to be alone: his next batches wait for nobody, as a turn may cost more than the batch.
  */
 export class Batcher<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
   readonly #isolates: (error: unknown) => boolean;
+  readonly #fullAt: number;
   #waiting: Call<T, R>[] = [];
+  /** How many items wait. */
+  #size = 0;
   #working: Promise<void> | undefined;
+  /** Batches that were not waited for by the next. */
+  readonly #ahead = new Set<Promise<void>>();
   /** How many more batches of one call wait for no turn. */
   #loneBatches = 0;
 
   /** `run` answers with one result for each item, in their order; when it rejects, so does everything that was added to that batch. */
-  constructor(run: (items: readonly T[]) => Promise<readonly R[]>, { isolates = never }: BatcherOptions = {}) {
+  constructor(
+    run: (items: readonly T[]) => Promise<readonly R[]>,
+    { isolates = never, fullAt = Infinity }: BatcherOptions = {},
+  ) {
     this.#run = run;
     this.#isolates = isolates;
+    this.#fullAt = fullAt;
   }
 
   add(item: T): Promise<R> {
@@ -34,28 +44,48 @@ export class Batcher<T, R> {
 
   /** Items that belong together: they are in the same batch, and settle as one. */
   addAll(items: readonly T[]): Promise<readonly R[]> {
-    return new Promise((resolve, reject) => this.#enter({ items, resolve, reject }));
+    return new Promise((resolve, reject) => this.submitAll(items, resolve, reject));
+  }
+
+  /** As `addAll`, for whoever can do without a promise. Neither function may throw. */
+  submitAll(items: readonly T[], resolve: (results: readonly R[]) => void, reject: (error: unknown) => void): void {
+    this.#enter({ items, resolve, reject });
+  }
+
+  /** Runs what is waiting at once, whatever is under way: `run` is called before this returns. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    const batch = this.#runBatch(this.#takeWaiting());
+    this.#ahead.add(batch);
+    void batch.then(() => this.#ahead.delete(batch));
   }
 
   /** Resolves once nothing is waiting or under way. */
   async idle(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+    while (this.#working !== undefined || this.#ahead.size > 0) await Promise.all([this.#working, ...this.#ahead]);
   }
 
   #enter(call: Call<T, R>): void {
     this.#waiting.push(call);
-    this.#working ??= this.#work();
+    this.#size += call.items.length;
+    if (this.#size >= this.#fullAt) this.flush();
+    else this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#gather();
-      const calls = this.#waiting;
-      this.#waiting = [];
-      if (calls.length > 1) this.#loneBatches = 0;
-      await this.#runBatch(calls);
+      await this.#runBatch(this.#takeWaiting());
     }
     this.#working = undefined;
+  }
+
+  #takeWaiting(): readonly Call<T, R>[] {
+    const calls = this.#waiting;
+    this.#waiting = [];
+    this.#size = 0;
+    if (calls.length > 1) this.#loneBatches = 0;
+    return calls;
   }
 
   /** Waits for those who add in the same turn, unless there are none. */
@@ -69,6 +99,7 @@ export class Batcher<T, R> {
   }
 
   async #runBatch(calls: readonly Call<T, R>[]): Promise<void> {
+    if (calls.length === 0) return;
     const items = calls.flatMap((call) => call.items);
     let results: readonly R[];
     try {
@@ -85,6 +116,8 @@ export class Batcher<T, R> {
 }
 
 export interface BatcherOptions {
+  /** With so many items a batch waits for nothing more, not even for an earlier one: for what a connection keeps in order. @default none is full */
+  readonly fullAt?: number;
   /**
    * Whether an error may be one call's fault, and means that nothing of the batch was done: its calls are then run one by one, so that only the
    * guilty rejects. @default never

@@ -8,6 +8,7 @@ import { DeliveryLostError } from "../broker/errors.ts";
 import { decodeTask } from "../message/decode-task.ts";
 import { UnreadableMessageError } from "../message/errors.ts";
 import type { TaskRequest } from "../message/task-request.ts";
+import { andThen } from "../util/and-then.ts";
 import { Ending } from "../util/ending.ts";
 import { NOT_STARTED, type PoolJob, type PoolOutcome } from "../pool/pool.ts";
 import { toError } from "../util/errors.ts";
@@ -21,8 +22,8 @@ import { Settlement } from "./settlement.ts";
 import { taskFields } from "./task-fields.ts";
 
 /**
- * One delivery from its arrival to its settling. Settles exactly once, whatever happens; never rejects. False when the task is left to
- * another worker: it was given up here, or its lease was lost.
+ * One delivery from its arrival to its settling. Settles exactly once, whatever happens; never throws. Calls `onEnd`, once, with false when the task
+ * is left to another worker: it was given up here, or its lease was lost.
  *
  *     received ─▶ checked ─▶ run ─▶ returned ─▶ follow-ups sent ─▶ SUCCESS stored ─▶ acknowledged
  *        │           │        ├───▶ threw ────▶ errbacks sent ───▶ FAILURE stored ─▶ acknowledged, or dead-lettered
@@ -40,24 +41,24 @@ import { taskFields } from "./task-fields.ts";
  * task a failure: nobody would learn of it otherwise. A task that is acknowledged early, before its run, cannot go back to its queue: where
  * it would, it is a failure too.
  */
-export function execute(delivery: Delivery, parts: WorkerParts): Promise<boolean> {
+export function execute(delivery: Delivery, parts: WorkerParts, onEnd: (isDone: boolean) => void): void {
+  let execution: Execution | undefined;
+  const fail = (error: unknown): void => void breakOff(error, delivery, parts, execution).then(onEnd);
   try {
     const request = decodeTask(delivery.message, { accept: parts.config.acceptContent });
-    const execution = new Execution(request, delivery, parts);
-    return execution.live().then(
-      () => !execution.isLeftToOthers,
-      (error: unknown) => breakOff(error, delivery, parts, execution),
-    );
+    const own = (execution = new Execution(request, delivery, parts));
+    own.live().then(() => onEnd(!own.isLeftToOthers), fail);
   } catch (error) {
-    return breakOff(error, delivery, parts);
+    fail(error);
   }
 }
 
+/** Never rejects. */
 async function breakOff(
   error: unknown,
   delivery: Delivery,
   parts: WorkerParts,
-  execution?: Execution,
+  execution: Execution | undefined,
 ): Promise<boolean> {
   if (!isPassing(error)) await execution?.tellChords(toError(error));
   await settleAfter(toError(error), delivery, parts);
@@ -139,7 +140,9 @@ class Execution implements RunningTask {
     this.#tellOfEarlierDeliveries();
     const unsupported = unsupportedFollowUp(this.#request.followUps, { keepsResults: backend !== undefined });
     if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
-    return revocations.areNone ? this.#liveIfDue(definition) : this.#liveUnlessRevoked(definition);
+    return andThen(revocations.has(this.#request.id), (isRevoked) =>
+      isRevoked ? this.#settlement.revoke("revoked") : this.#liveIfDue(definition),
+    );
   }
 
   /** Somebody had it before: a worker that died, or a run that asked for another. */
@@ -151,11 +154,6 @@ class Execution implements RunningTask {
   get #isDeliveredTooOften(): boolean {
     const { workerMaxDeliveries } = this.#parts.config;
     return workerMaxDeliveries !== null && this.#delivery.deliveries > workerMaxDeliveries;
-  }
-
-  async #liveUnlessRevoked(definition: TaskDefinition): Promise<void> {
-    if (await this.#parts.revocations.has(this.#request.id)) await this.#settlement.revoke("revoked");
-    else await this.#liveIfDue(definition);
   }
 
   #liveIfDue(definition: TaskDefinition): Promise<void> {
@@ -199,20 +197,23 @@ class Execution implements RunningTask {
     }
   }
 
-  async #runAndSettle({ options }: TaskDefinition, slot?: ConcurrencySlot): Promise<void> {
-    const { clock, config, running } = this.#parts;
-    if (!(options.acksLate ?? config.taskAcksLate)) await this.#settlement.acknowledge();
-    const startedAt = clock.now();
-    const outcome = await this.#run(options, slot);
+  #runAndSettle({ options }: TaskDefinition, slot?: ConcurrencySlot): Promise<void> {
+    const acksLate = options.acksLate ?? this.#parts.config.taskAcksLate;
+    return andThen(acksLate ? undefined : this.#settlement.acknowledge(), () => {
+      const startedAt = this.#parts.clock.now();
+      return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome, startedAt));
+    });
+  }
+
+  #settleSurely(outcome: PoolOutcome, startedAt: number): Promise<void> {
+    const { clock, running } = this.#parts;
     running.delete(this);
     this.#isOver = true;
     this.#settlement.seconds = (clock.now() - startedAt) / 1000;
-    if (!this.#settlement.isSure) await this.#settlement.confirm();
-    if (outcome.kind === "aborted" && this.#endReason === "terminated") await this.#settlement.revoke("terminated");
-    else await this.#settle(outcome);
+    return andThen(this.#settlement.isSure ? undefined : this.#settlement.confirm(), () => this.#settle(outcome));
   }
 
-  #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<PoolOutcome> {
+  #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): PoolOutcome | Promise<PoolOutcome> {
     const { pool, config, running, revocations } = this.#parts;
     const { timeLimit } = this.#request;
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
@@ -256,7 +257,7 @@ class Execution implements RunningTask {
       case "rejected":
         return this.#settlement.reject(outcome.requeue, outcome.reason);
       case "aborted":
-        return this.#settlement.giveUp();
+        return this.#endReason === "terminated" ? this.#settlement.revoke("terminated") : this.#settlement.giveUp();
       case "lost":
         if (outcome.reason.code === NOT_STARTED) return this.#settlement.handBack(outcome.reason.detail);
         return this.#settlement.requeue("task lost, requeued", outcome.reason);

@@ -1,6 +1,7 @@
 import { mayHaveRevocations, readRevocations } from "../app/revoke.ts";
 import type { KeyStore } from "../broker/key-store.ts";
 import { Batcher } from "../util/batcher.ts";
+import { andThen } from "../util/and-then.ts";
 import type { Clock } from "../util/clock.ts";
 import { endOfTurn } from "../util/end-of-turn.ts";
 import { toError } from "../util/errors.ts";
@@ -23,8 +24,8 @@ export class Revocations implements Disposable {
   readonly #options: RevocationsOptions;
   readonly #revoked: Batcher<string, boolean> | undefined;
   readonly #disposed = new AbortController();
-  #any: Promise<boolean> | undefined;
-  #areNone = false;
+  /** Whether there may be any, for one turn of the event loop. */
+  #any: boolean | Promise<boolean> | undefined;
   #isLooking = false;
 
   constructor(options: RevocationsOptions) {
@@ -37,29 +38,23 @@ export class Revocations implements Disposable {
     });
   }
 
-  /** Whether it has been seen in this very turn of the event loop that no task at all is revoked, as nearly always. Spares asking `has`. */
-  get areNone(): boolean {
-    return this.#options.keys === undefined || this.#areNone;
-  }
-
-  async has(taskId: string): Promise<boolean> {
+  /** At once where no task at all is revoked, as nearly always, and where this has been seen in this very turn of the event loop. */
+  has(taskId: string): boolean | Promise<boolean> {
     const { keys } = this.#options;
-    if (keys === undefined || this.#revoked === undefined) return false;
-    return (await this.#mayBeAny(keys)) && this.#revoked.add(taskId);
+    const revoked = this.#revoked;
+    if (keys === undefined || revoked === undefined) return false;
+    return andThen(this.#mayBeAny(keys), (mayBe) => mayBe && revoked.add(taskId));
   }
 
   /** What asks in one turn of the event loop gets one answer. */
-  #mayBeAny(keys: KeyStore): Promise<boolean> {
+  #mayBeAny(keys: KeyStore): boolean | Promise<boolean> {
     if (this.#any === undefined) {
-      this.#any = mayHaveRevocations(keys).then((mayBe) => {
-        this.#areNone = !mayBe;
-        void endOfTurn().then(() => {
-          this.#any = undefined;
-          this.#areNone = false;
-        });
+      this.#any = andThen(mayHaveRevocations(keys), (mayBe) => {
+        this.#any = mayBe;
+        void endOfTurn().then(() => (this.#any = undefined));
         return mayBe;
       });
-      this.#any.catch(() => (this.#any = undefined));
+      if (this.#any instanceof Promise) this.#any.catch(() => (this.#any = undefined));
     }
     return this.#any;
   }

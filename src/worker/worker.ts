@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { Celeriac } from "../app/celeriac.ts";
 import { checkRequiredEnv } from "../app/environment.ts";
 import { checkHazards } from "../app/hazards.ts";
-import type { Broker, Consumer, DeadLetterReason } from "../broker/broker.ts";
+import type { Broker, Consumer, DeadLetterReason, Delivery } from "../broker/broker.ts";
 import type { Pool } from "../pool/pool.ts";
 import { deferred, type Deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
@@ -181,8 +181,11 @@ export class Worker implements AsyncDisposable {
 
   async #executeAll(consumer: Consumer, parts: WorkerParts): Promise<void> {
     for await (const delivery of consumer) {
-      this.#underWay += 1;
-      void execute(delivery, parts).then(this.#executed);
+      // Those that came with it wait for no promise of theirs.
+      for (let next: Delivery | undefined = delivery; next !== undefined; next = consumer.poll()) {
+        this.#underWay += 1;
+        execute(next, parts, this.#executed);
+      }
     }
   }
 

@@ -16,6 +16,9 @@ import { ResultFeed } from "./result-feed.ts";
 import { ResultKeys } from "./result-keys.ts";
 import { storeResults, type EncodedResult } from "./store-results.ts";
 
+/** With so many results Redis is sent on its way, while the rest of the turn's tasks run. */
+const STORED_AT_ONCE = 32;
+
 /** Documents that are read by one command. */
 const FETCHED_AT_ONCE = 500;
 
@@ -50,7 +53,9 @@ export class RedisBackend implements ResultBackend {
     const expiresMs = wholeMs(resultExpiresMs);
     this.groups = new RedisGroups({ ...shared, expiresMs });
     this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs: expiresMs }) });
-    this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs));
+    this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs), {
+      fullAt: STORED_AT_ONCE,
+    });
     this.#feed = new ResultFeed({
       subscriber: connections.subscriber,
       keys: this.#keys,
@@ -65,11 +70,13 @@ export class RedisBackend implements ResultBackend {
     return untilAborted(this.#connections.open(), signal);
   }
 
-  async store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
-    const isStored = await this.#results.addAll(
-      metas.map((meta) => ({ taskId: meta.taskId, fence: meta.fence, text: encodeMeta(meta) })),
-    );
-    return metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId);
+  store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      const results = metas.map((meta) => ({ taskId: meta.taskId, fence: meta.fence, text: encodeMeta(meta) }));
+      const resolveRefused = (isStored: readonly boolean[]): void =>
+        resolve(metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId));
+      this.#results.submitAll(results, resolveRefused, reject);
+    });
   }
 
   /** A document that cannot be read is as good as absent, and logged. */

@@ -62,11 +62,10 @@ export class RedisKeyStore implements KeyStore {
   }
 
   /** A beginning that does not tell the family may be anybody's. */
-  async mayHave(prefix: string): Promise<boolean> {
+  mayHave(prefix: string): boolean | Promise<boolean> {
     if (!prefix.includes(":")) return true;
     const family = this.#keys.family(prefix);
-    if (this.#families.has(family)) return false;
-    return (await this.#connections.commands.script(ANY, [family], [])) === 1;
+    return this.#families.has(family) ? false : this.#hasAny(family);
   }
 
   async read(keys: readonly string[]): Promise<ReadonlyMap<string, Claim>> {
@@ -86,6 +85,10 @@ export class RedisKeyStore implements KeyStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#claims.idle();
     await this.#connections[Symbol.asyncDispose]();
+  }
+
+  async #hasAny(family: string): Promise<boolean> {
+    return (await this.#connections.commands.script(ANY, [family], [])) === 1;
   }
 
   async #claim(wanted: readonly WantedKey[]): Promise<readonly boolean[]> {

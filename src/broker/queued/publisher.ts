@@ -2,8 +2,7 @@ import { queuesFor } from "../../routing/route-table.ts";
 import type { Route } from "../../routing/topology.ts";
 import type { Abortable } from "../../util/abortable.ts";
 import { Batcher } from "../../util/batcher.ts";
-import { isOver } from "../../util/ending.ts";
-import { untilOver } from "../../util/until-aborted.ts";
+import { isOver, onceOver } from "../../util/ending.ts";
 import type { Publication } from "../broker.ts";
 import { UnroutableError } from "../errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
@@ -14,18 +13,32 @@ import { isRefusal, type StoreConnection } from "./store-connection.ts";
  * to the next: other processes declare and remove queues too.
  */
 export class Publisher {
+  readonly #check: (publications: readonly Publication[]) => void;
   readonly #calls: Batcher<Call, UnroutableError | Holders>;
 
-  constructor(connection: StoreConnection) {
+  /** `check` throws for what may not be published. */
+  constructor(connection: StoreConnection, check: (publications: readonly Publication[]) => void) {
+    this.#check = check;
     this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), { isolates: isRefusal });
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
-  async publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
-    if (isOver(until)) throw until.signal?.reason;
-    const outcome = await untilOver(until, this.#calls.add({ publications, until }));
-    if (outcome instanceof UnroutableError) throw outcome;
-    return outcome;
+  publish(publications: readonly Publication[], until: Abortable): Promise<Holders> {
+    return new Promise((resolve, reject) => {
+      this.#check(publications);
+      if (isOver(until)) throw until.signal?.reason;
+      const forget = onceOver(until, reject);
+      const answer = (outcome: UnroutableError | Holders): void => {
+        forget();
+        if (outcome instanceof UnroutableError) reject(outcome);
+        else resolve(outcome);
+      };
+      const fail = (error: unknown): void => {
+        forget();
+        reject(error);
+      };
+      this.#calls.submit({ publications, until }, answer, fail);
+    });
   }
 
   /** Resolves once nothing is under way. */

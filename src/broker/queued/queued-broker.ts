@@ -68,7 +68,7 @@ export class QueuedBroker implements Broker {
     this.#log = log;
     this.#leaseMs = leaseMs;
     this.#connection = new StoreConnection(store, log);
-    this.#publisher = new Publisher(this.#connection);
+    this.#publisher = new Publisher(this.#connection, (publications) => this.#check(publications));
     this.#settler = new Settler({ connection: this.#connection, clock, ending: this.#disposing.signal });
     const renew = (receipts: readonly string[]): Promise<readonly string[]> =>
       this.#connection.run((opened) => opened.renew(receipts, leaseMs));
@@ -102,21 +102,7 @@ export class QueuedBroker implements Broker {
     for (const queue of topology.queues ?? []) if (queue.exclusive === true) this.#exclusive.add(queue.name);
   }
 
-  async publish(
-    publications: readonly Publication[],
-    options: Abortable = {},
-  ): Promise<readonly (string | undefined)[]> {
-    this.#refuseWhenDisposed();
-    const { maxMessageBytes } = this.features;
-    for (const { message, unique } of publications) {
-      const bytes = message.body.byteLength;
-      if (bytes > maxMessageBytes) throw new MessageTooLargeError(bytes, maxMessageBytes);
-      if (unique !== undefined && message.properties.correlationId === undefined) {
-        throw new TypeError(
-          `A message with the unique key "${unique.key}" needs a correlation id: its holder is named by it.`,
-        );
-      }
-    }
+  publish(publications: readonly Publication[], options: Abortable = {}): Promise<readonly (string | undefined)[]> {
     return this.#publisher.publish(publications, options);
   }
 
@@ -176,6 +162,20 @@ export class QueuedBroker implements Broker {
     this.#refuseWhenDisposed();
     options.signal?.throwIfAborted();
     return untilAborted(this.#connection.run(operation, options), options.signal);
+  }
+
+  #check(publications: readonly Publication[]): void {
+    this.#refuseWhenDisposed();
+    const { maxMessageBytes } = this.features;
+    for (const { message, unique } of publications) {
+      const bytes = message.body.byteLength;
+      if (bytes > maxMessageBytes) throw new MessageTooLargeError(bytes, maxMessageBytes);
+      if (unique !== undefined && message.properties.correlationId === undefined) {
+        throw new TypeError(
+          `A message with the unique key "${unique.key}" needs a correlation id: its holder is named by it.`,
+        );
+      }
+    }
   }
 
   #refuseWhenDisposed(): void {

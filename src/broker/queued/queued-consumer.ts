@@ -14,7 +14,7 @@ import { BrokerUnavailableError, DeliveryLostError } from "../errors.ts";
 import type { LeaseKeeper } from "../leases/lease-keeper.ts";
 import { atMost } from "../../util/at-most.ts";
 import { Attendance } from "./attendance.ts";
-import type { Settlement } from "./message-store.ts";
+import type { Leased, Settlement } from "./message-store.ts";
 import { QueuedDelivery } from "./queued-delivery.ts";
 import type { DeliveryOwner } from "./queued-delivery.ts";
 import type { Settler } from "./settler.ts";
@@ -46,20 +46,25 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   #prefetch: number;
   /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
   readonly #unsettled = new Set<QueuedDelivery>();
-  /** What has been settled since the last take was asked for. Where that fails, the messages are held still: taking goes on once they are not. */
-  readonly #justSettled = new Set<QueuedDelivery>();
-  /** Of settlements under way: how to end them with an error. */
-  readonly #settling = new Set<(error: unknown) => void>();
+  /** Of these, what the store is about to settle, and how to end that with an error. */
+  readonly #settling = new Map<QueuedDelivery, (error: unknown) => void>();
   readonly #buffer = new AsyncQueue<QueuedDelivery>();
   readonly #attendance: Attendance;
   readonly #stopping = new AbortController();
-  readonly #consuming: Promise<void>;
   /** Aborted when disposing has waited long enough for what is still under way. */
   readonly #givingUp = new AbortController();
+  /** The take that is under way, with the pause after it. */
+  #taking: Promise<void> | undefined;
+  /** Whether the next take waits for the end of this turn of the event loop. */
+  #isGathering = false;
+  /** How many were settled since the last take was begun. */
+  #freed = 0;
+  /** Takes that have failed in a row. */
+  #failures = 0;
   /** Aborts the take that waits now. */
   #interruption = new AbortController();
-  /** Resolves when something is settled, and when there may be credit again. */
-  #wakeup: Deferred<void> | undefined;
+  /** Resolves when something is settled. */
+  #somethingSettled: Deferred<void> | undefined;
   #handedBack: Promise<unknown> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #disposed: Promise<void> | undefined;
@@ -70,11 +75,15 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#prefetch = checkPrefetch(options.prefetch);
     const { connection, clock, log } = context;
     this.#attendance = new Attendance({ consumer: randomUUID(), queues: this.#queues, connection, clock, log });
-    this.#consuming = this.#consume();
+    this.#takeNow();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Delivery, undefined> {
     return this.#buffer[Symbol.asyncIterator]();
+  }
+
+  poll(): QueuedDelivery | undefined {
+    return this.#buffer.poll();
   }
 
   get prefetch(): number {
@@ -116,7 +125,6 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     keeper.release(delivery.receipt);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
-        this.#settling.delete(fail);
         this.#forget([delivery]);
         reject(error);
       };
@@ -126,17 +134,16 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
           fail(new DeliveryLostError(delivery.queue));
           return;
         }
-        this.#settling.delete(fail);
         this.#forget([delivery]);
         resolve();
       };
-      this.#settling.add(fail);
+      this.#settling.set(delivery, fail);
       if (delivery.isLost) {
         end(false);
       } else {
         settler.submit({ settlement, heldUntil }, end, fail);
-        this.#justSettled.add(delivery);
-        this.#wakeup?.resolve();
+        this.#freed += 1;
+        this.#refill();
       }
     });
   }
@@ -154,60 +161,76 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     if (this.#buffer.delete(delivery)) this.#forget([delivery]);
   }
 
-  /** Never rejects: an error that is not the broker's absence ends the iteration with it. */
-  async #consume(): Promise<void> {
-    let failures = 0;
-    while (!this.#stopping.signal.aborted) {
-      await this.#credit();
-      try {
-        await this.#take();
-        failures = 0;
-      } catch (error) {
-        if (this.#interruption.signal.aborted) continue;
-        if (error instanceof BrokerUnavailableError) await this.#pause(exponentialBackoff(failures++, RETRY));
-        else this.#fail(toError(error));
-      }
-    }
+  /** With half of all settled the store is sent on its way, to work while the rest runs; less waits for what else is settled in this turn. */
+  #refill(): void {
+    if (this.#freed * 2 >= this.#prefetch) this.#takeNow();
+    else if (!this.#isGathering && this.#mayTake) void this.#takeAfterTurn();
   }
 
-  /** Resolves once there is something to take and room for it, or nothing more to do. What is settled in one turn makes room for one take. */
-  async #credit(): Promise<void> {
-    while (!this.#stopping.signal.aborted && (this.#free <= 0 || this.#queues.size === 0)) {
-      this.#wakeup = deferred();
-      await this.#wakeup.promise;
-      await endOfTurn();
-    }
+  get #mayTake(): boolean {
+    return this.#taking === undefined && !this.#stopping.signal.aborted && this.#free > 0 && this.#queues.size > 0;
   }
 
-  /** What is about to be settled makes room already, so that the store sees both in one go; but settlements may hang. */
+  async #takeAfterTurn(): Promise<void> {
+    this.#isGathering = true;
+    await endOfTurn();
+    this.#isGathering = false;
+    this.#takeNow();
+  }
+
+  #takeNow(): void {
+    if (!this.#mayTake) return;
+    this.#freed = 0;
+    this.#context.settler.flush();
+    this.#taking = this.#take();
+  }
+
+  /** What is about to be settled makes room already, so that the store sees both in one go; but only once over, as settlements may hang. */
   get #free(): number {
-    return this.#prefetch - (this.#unsettled.size - this.#justSettled.size);
+    const taken = this.#unsettled.size;
+    return Math.min(this.#prefetch - (taken - this.#settling.size), 2 * this.#prefetch - taken);
   }
 
+  /** Never rejects: an error that is not the broker's absence ends the iteration with it. */
   async #take(): Promise<void> {
     this.#interruption = new AbortController();
     const { signal } = this.#interruption;
-    if (this.#stopping.signal.aborted) return;
     const { connection, clock, leaseMs } = this.#context;
     const since = clock.now();
     const options = { max: this.#free, leaseMs, waitMs: TAKE_WAIT_MS, signal };
-    this.#justSettled.clear();
-    const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
-    this.#accept(
-      leased.map((message) => new QueuedDelivery(message, this)),
-      since,
-    );
-    // There is no more for now: these are begun before the store is asked again.
-    if (leased.length > 0 && leased.length < options.max) await endOfTurn();
+    try {
+      const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
+      this.#failures = 0;
+      const deliveries = this.#hold(leased, since);
+      this.#taking = undefined;
+      // There is no more for now: these are begun before the store is asked again. Else the store works while these run.
+      if (leased.length === 0 || leased.length === options.max) this.#refill();
+      else if (!this.#isGathering) void this.#takeAfterTurn();
+      this.#handOut(deliveries);
+    } catch (error) {
+      if (!signal.aborted) {
+        if (error instanceof BrokerUnavailableError) await this.#pause(exponentialBackoff(this.#failures++, RETRY));
+        else this.#fail(toError(error));
+      }
+      this.#taking = undefined;
+      this.#takeNow();
+    }
   }
 
   /** `since` is when they were asked for: no lease is older. */
-  #accept(deliveries: readonly QueuedDelivery[], since: number): void {
+  #hold(leased: readonly Leased[], since: number): readonly QueuedDelivery[] {
+    return leased.map((message) => {
+      const delivery = new QueuedDelivery(message, this);
+      this.#unsettled.add(delivery);
+      this.#context.keeper.hold(delivery.receipt, delivery, since);
+      return delivery;
+    });
+  }
+
+  #handOut(deliveries: readonly QueuedDelivery[]): void {
     const isOver = this.#stopping.signal.aborted;
     const unwanted: QueuedDelivery[] = [];
     for (const delivery of deliveries) {
-      this.#unsettled.add(delivery);
-      this.#context.keeper.hold(delivery.receipt, delivery, since);
       if (!isOver && this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
       else unwanted.push(delivery);
     }
@@ -217,21 +240,25 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   /** What the waiting take was asked for is no longer what is wanted. */
   #takeAnew(): void {
     this.#interruption.abort();
-    this.#wakeup?.resolve();
+    this.#takeNow();
   }
 
   #forget(deliveries: readonly QueuedDelivery[]): void {
     for (const delivery of deliveries) {
       this.#context.keeper.release(delivery.receipt);
       this.#unsettled.delete(delivery);
-      this.#justSettled.delete(delivery);
+      this.#settling.delete(delivery);
     }
-    this.#wakeup?.resolve();
+    this.#somethingSettled?.resolve();
+    this.#refill();
   }
 
+  /** What waits to be settled goes first: its leases may have run out meanwhile. Stopping ends the pause early. */
   async #pause(ms: number): Promise<void> {
-    // Stopping ends the pause early.
-    await this.#context.clock.sleep(ms, { signal: this.#stopping.signal }).catch(() => undefined);
+    const { clock, settler } = this.#context;
+    const { signal } = this.#stopping;
+    await clock.sleep(ms, { signal }).catch(() => undefined);
+    await untilAborted(settler.idle(), signal).catch(() => undefined);
   }
 
   #fail(error: Error): void {
@@ -243,7 +270,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     this.#takeAnew();
-    await this.#consuming;
+    await this.#taking;
     this.#handBackLater(this.#buffer.end());
     await this.#handedBack;
     await this.#attendance[Symbol.asyncDispose]();
@@ -255,7 +282,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     await atMost(DISPOSE_MS, this.#release(), clock);
     const givenUp = connection.unavailable("its consumer has been disposed; the message's lease will run out.");
     this.#givingUp.abort(givenUp);
-    for (const fail of this.#settling) fail(givenUp);
+    for (const fail of this.#settling.values()) fail(givenUp);
     this.#buffer.end();
     for (const delivery of this.#unsettled) {
       delivery.markLost();
@@ -275,8 +302,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   /** Resolves once nothing is being settled. */
   async #allSettled(): Promise<void> {
     while ([...this.#unsettled].some((delivery) => delivery.isSettled)) {
-      this.#wakeup = deferred();
-      await this.#wakeup.promise;
+      this.#somethingSettled = deferred();
+      await this.#somethingSettled.promise;
     }
   }
 

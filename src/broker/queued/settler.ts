@@ -37,6 +37,11 @@ export class Settler {
     this.#batcher.submit(owed, onSettled, onFailed);
   }
 
+  /** What has been submitted goes to the store now, before what is asked of it next. */
+  flush(): void {
+    this.#batcher.flush();
+  }
+
   /** Resolves once nothing is waiting or under way. */
   idle(): Promise<void> {
     return this.#batcher.idle();

@@ -93,7 +93,15 @@ function bench(
     log,
     giveUp: giveUp.signal,
   };
-  return { execution: () => execute(delivery, parts), history, lost, giveUp, trouble, clock, lines };
+  return {
+    execution: () => new Promise<boolean>((resolve) => execute(delivery, parts, resolve)),
+    history,
+    lost,
+    giveUp,
+    trouble,
+    clock,
+    lines,
+  };
 }
 
 describe("an execution", () => {

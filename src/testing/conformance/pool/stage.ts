@@ -118,7 +118,7 @@ export interface Call {
 }
 
 /** Runs a call for as long as it takes. */
-export function start(pool: Pool, call: Call, options: Partial<RunOptions> = {}): Promise<PoolOutcome> {
+export async function start(pool: Pool, call: Call, options: Partial<RunOptions> = {}): Promise<PoolOutcome> {
   return pool.run(jobOf(call), {
     ending: new Ending(),
     softMs: null,

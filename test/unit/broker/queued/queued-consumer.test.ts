@@ -134,10 +134,20 @@ describe("taking", () => {
 describe("settling", () => {
   it("sends all settlements of one turn in one call", async () => {
     const { publish, read, callsOf } = await setUp();
-    await publish(...Array.from({ length: 50 }, (_, index) => String(index)));
-    const deliveries = await read(50).take(50);
+    await publish(...Array.from({ length: 40 }, (_, index) => String(index)));
+    const deliveries = await read(100).take(40);
     await Promise.all(deliveries.map((delivery, index) => (index % 2 === 0 ? delivery.ack() : delivery.requeue())));
-    expect(callsOf("settle").map(([settlements]) => (settlements as readonly unknown[]).length)).toEqual([50]);
+    expect(callsOf("settle").map(([settlements]) => (settlements as readonly unknown[]).length)).toEqual([40]);
+  });
+
+  it("sends those of half the prefetch ahead, and takes as many, while the rest of the turn goes on", async () => {
+    const { publish, read, callsOf, takes } = await setUp();
+    await publish(...Array.from({ length: 20 }, (_, index) => String(index)));
+    const deliveries = await read(10).take(10);
+    const settling = deliveries.map((delivery) => delivery.ack());
+    expect(callsOf("settle").map(([settlements]) => (settlements as readonly unknown[]).length)).toEqual([5]);
+    expect(takes().map(({ max }) => max)).toEqual([10, 5]);
+    await Promise.all(settling);
   });
 
   it("refuses to settle twice, as a programming error that says so", async () => {
