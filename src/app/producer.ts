@@ -145,13 +145,13 @@ export class Producer {
     until: Abortable,
   ): Promise<readonly (string | undefined)[]> {
     const { config, clock } = this.#options;
-    const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
-    const mayRetry = options.publishRetry ?? config.taskPublishRetry;
     for (let tries = 0; ; tries += 1) {
       try {
         return await this.#publishOnce(publications, until);
       } catch (error) {
-        if (!(error instanceof BrokerUnavailableError) || !mayRetry || tries >= policy.maxRetries) throw error;
+        const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
+        const mayRetry = (options.publishRetry ?? config.taskPublishRetry) && tries < policy.maxRetries;
+        if (!(error instanceof BrokerUnavailableError) || !mayRetry) throw error;
         await clock.sleep(Math.min(policy.intervalStartMs + tries * policy.intervalStepMs, policy.intervalMaxMs), {
           signal: until.signal,
         });

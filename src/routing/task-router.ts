@@ -63,14 +63,21 @@ export class TaskRouter {
 
 function merge(route: TaskRoute, options: TaskRoute): TaskRoute {
   const elsewhere = options.queue !== undefined || options.exchange !== undefined;
-  const { queue, exchange, routingKey } = elsewhere ? options : { ...route, ...defined(options) };
+  const { queue, exchange } = elsewhere ? options : route;
+  const routingKey = options.routingKey ?? (elsewhere ? undefined : route.routingKey);
   return defined({ queue, exchange, routingKey, priority: options.priority ?? route.priority });
 }
 
 type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
 
-function defined(route: Loose<TaskRoute>): TaskRoute {
-  return Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined));
+/** Written out: every call comes here. */
+function defined({ queue, exchange, routingKey, priority }: Loose<TaskRoute>): TaskRoute {
+  const route: { -readonly [K in keyof TaskRoute]: TaskRoute[K] } = {};
+  if (queue !== undefined) route.queue = queue;
+  if (exchange !== undefined) route.exchange = exchange;
+  if (routingKey !== undefined) route.routingKey = routingKey;
+  if (priority !== undefined) route.priority = priority;
+  return route;
 }
 
 function readRouters(routes: unknown): readonly RouteFunction[] {

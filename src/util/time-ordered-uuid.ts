@@ -5,6 +5,14 @@ import { randomUUID } from "node:crypto";
  * end, where one over random ids is written all over. RFC 9562, section 5.7: version 7.
  */
 export function timeOrderedUuid(now: number): string {
+  if (now !== last.now) last = { now, beginning: beginningAt(now) };
+  return last.beginning + randomUUID().slice(15);
+}
+
+/** Many are made within one millisecond. */
+let last = { now: NaN, beginning: "" };
+
+function beginningAt(now: number): string {
   const time = now.toString(16).padStart(12, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7`;
 }

@@ -35,6 +35,7 @@ export interface MemoryStoreOptions {
 /** Messages in this process's memory, gone with it. For tests and examples. */
 export class MemoryStore implements MessageStore {
   readonly features: BrokerFeatures = FEATURES;
+  readonly isRemote = false;
   readonly url = "memory:";
   readonly #clock: Clock;
   readonly #queues: MemoryQueues;

@@ -17,7 +17,7 @@ import { ResultKeys } from "./result-keys.ts";
 import { storeResults, type EncodedResult } from "./store-results.ts";
 
 /** With so many results Redis is sent on its way, while the rest of the turn's tasks run. */
-const STORED_AT_ONCE = 32;
+const STORED_AT_ONCE = 50;
 
 /** Documents that are read by one command. */
 const FETCHED_AT_ONCE = 500;

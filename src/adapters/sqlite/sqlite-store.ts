@@ -64,6 +64,7 @@ export interface SqliteStoreOptions {
 /** Messages as rows of one table, shared by any number of processes. What leads to no more than a redelivery when lost is not synced to the disk. */
 export class SqliteStore implements MessageStore {
   readonly features: BrokerFeatures = FEATURES;
+  readonly isRemote = false;
   readonly url: string;
   readonly renewer: RenewerSource;
   readonly #database: Database;

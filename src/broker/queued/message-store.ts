@@ -21,6 +21,8 @@ export interface MessageStore extends AsyncDisposable {
   readonly features: BrokerFeatures;
   /** The store's address for messages, without secrets. */
   readonly url: string;
+  /** Whether it works while this process goes on, and keeps in order what it is asked before it has answered: it is sent work early then, in parts. */
+  readonly isRemote: boolean;
   /** How to renew leases from a thread: where the store can be reached from there. */
   readonly renewer?: RenewerSource;
   /** Calling it again is fine: so a lost connection is rebuilt. */

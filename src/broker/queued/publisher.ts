@@ -8,6 +8,9 @@ import { UnroutableError } from "../errors.ts";
 import type { MessageStore, PushItem, StoredExchange } from "./message-store.ts";
 import { isRefusal, type StoreConnection } from "./store-connection.ts";
 
+/** With so many calls a store that is elsewhere is sent on its way, while the rest of the turn's calls are made. */
+const CALLS_AT_ONCE = 50;
+
 /**
  * Routes and pushes: all calls of one turn of the event loop in one push, each with an outcome of its own. Nothing is cached from one push
  * to the next: other processes declare and remove queues too.
@@ -19,7 +22,10 @@ export class Publisher {
   /** `check` throws for what may not be published. */
   constructor(connection: StoreConnection, check: (publications: readonly Publication[]) => void) {
     this.#check = check;
-    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), { isolates: isRefusal });
+    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), {
+      isolates: isRefusal,
+      fullAt: connection.isRemote ? CALLS_AT_ONCE : Infinity,
+    });
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */

@@ -161,9 +161,10 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     if (this.#buffer.delete(delivery)) this.#forget([delivery]);
   }
 
-  /** With half of all settled the store is sent on its way, to work while the rest runs; less waits for what else is settled in this turn. */
+  /** With half of all settled a store that is elsewhere is sent on its way, to work while the rest runs; less waits for what else is settled in this turn. */
   #refill(): void {
-    if (this.#freed * 2 >= this.#prefetch) this.#takeNow();
+    const isHalf = this.#freed * 2 >= this.#prefetch;
+    if (isHalf && this.#context.connection.isRemote) this.#takeNow();
     else if (!this.#isGathering && this.#mayTake) void this.#takeAfterTurn();
   }
 

@@ -28,6 +28,11 @@ export class StoreConnection implements AsyncDisposable {
     this.#log = log;
   }
 
+  /** As `MessageStore.isRemote`. */
+  get isRemote(): boolean {
+    return this.#store.isRemote;
+  }
+
   get state(): BrokerState {
     return this.#state;
   }

@@ -154,6 +154,7 @@ export async function push(
       : pushSpecial(link, keys, attempt, wanted, visibilityTimeoutMs);
   });
   attempts.forget(items);
+  if (wanted.length === items.length) return pushed;
   const holders = new Map([...done, ...wanted.map((item, index) => [item, pushed[index]] as const)]);
   return items.map((item) => holders.get(item));
 }
@@ -183,7 +184,7 @@ async function pushPlain(
   }
   const missing = await link.script(PUSH, attempt, args);
   if (typeof missing === "string") throw new UnroutableError("", missing);
-  return [];
+  return items.map(() => undefined);
 }
 
 async function pushSpecial(

@@ -64,6 +64,7 @@ export interface RedisStoreOptions {
 /** Messages in the lists of Kombu's Redis transport, shared with Celery's workers and producers in Python. */
 export class RedisStore implements MessageStore {
   readonly features: BrokerFeatures = FEATURES;
+  readonly isRemote = true;
   readonly url: string;
   readonly renewer?: RenewerSource;
   readonly #connections: RedisConnections;

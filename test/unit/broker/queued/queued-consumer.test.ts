@@ -141,7 +141,7 @@ describe("settling", () => {
   });
 
   it("sends those of half the prefetch ahead, and takes as many, while the rest of the turn goes on", async () => {
-    const { publish, read, callsOf, takes } = await setUp();
+    const { publish, read, callsOf, takes } = await setUp({ isRemote: true });
     await publish(...Array.from({ length: 20 }, (_, index) => String(index)));
     const deliveries = await read(10).take(10);
     const settling = deliveries.map((delivery) => delivery.ack());
