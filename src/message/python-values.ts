@@ -117,12 +117,18 @@ export function isoFormat(date: Date): string {
   const original = date instanceof PreciseDate ? date.text : undefined;
   if (original !== undefined) return original;
   const ms = date.getTime();
+  if (ms === lastFormatted.ms) return lastFormatted.text;
   if (Number.isNaN(ms)) throw new RangeError("an invalid date");
   if (ms < FIRST_MS || ms > LAST_MS)
     throw new RangeError("a date outside the years 1 to 9999, which Python does not have");
   const iso = date.toISOString();
-  return ms % 1000 === 0 ? `${iso.slice(0, 19)}+00:00` : `${iso.slice(0, 23)}000+00:00`;
+  const text = ms % 1000 === 0 ? `${iso.slice(0, 19)}+00:00` : `${iso.slice(0, 23)}000+00:00`;
+  lastFormatted = { ms, text };
+  return text;
 }
+
+/** Many tasks end within one millisecond. */
+let lastFormatted = { ms: NaN, text: "" };
 
 /** The value that Python's `isoformat()` text stands for: a `Date` when it names an instant. Throws RangeError. */
 export function dateTimeFrom(text: string): Date | PlainDateTime {

@@ -34,11 +34,22 @@ export class ChordClaimedError extends CeleriacError {
  * the lease is lost, with the step's error once the worker gives up, and at once with an error that would only come again.
  */
 export function persist<T>(step: () => Promise<T>, parts: PersistParts, delivery: Held): Promise<T> {
+  return persistAndThen(step, parts, delivery, (done) => done);
+}
+
+/** As `persist`, with what comes next, at one promise less. */
+export function persistAndThen<T, R>(
+  step: () => Promise<T>,
+  parts: PersistParts,
+  delivery: Held,
+  next: (done: T) => R | Promise<R>,
+): Promise<R> {
   if (delivery.isLost) return Promise.reject(delivery.lost.reason as Error);
+  const again = (error: unknown): Promise<R> => persistAfter(error, step, parts, delivery).then(next);
   try {
-    return step().catch((error: unknown) => persistAfter(error, step, parts, delivery));
+    return step().then(next, again);
   } catch (error) {
-    return persistAfter(error, step, parts, delivery);
+    return again(error);
   }
 }
 

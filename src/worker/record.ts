@@ -9,10 +9,10 @@ import type { WorkerParts } from "./parts.ts";
 /** Makes the result documents of one task. */
 export class TaskRecord {
   readonly #request: TaskRequest;
-  readonly #delivery: Pick<Delivery, "queue" | "fence">;
+  readonly #delivery: Pick<Delivery, "queue" | "deliveries" | "fence">;
   readonly #parts: WorkerParts;
 
-  constructor(request: TaskRequest, delivery: Pick<Delivery, "queue" | "fence">, parts: WorkerParts) {
+  constructor(request: TaskRequest, delivery: Pick<Delivery, "queue" | "deliveries" | "fence">, parts: WorkerParts) {
     this.#request = request;
     this.#delivery = delivery;
     this.#parts = parts;
@@ -65,9 +65,10 @@ export class TaskRecord {
     doneAt: Date | null,
     children: readonly unknown[],
   ): TaskMeta {
-    const { id: taskId, parentId, groupId } = this.#request;
-    const { fence } = this.#delivery;
-    const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence };
+    const { id: taskId, parentId, groupId, retries } = this.#request;
+    const { fence, deliveries } = this.#delivery;
+    const isFirstRun = deliveries === 1 && retries === 0;
+    const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence, isFirstRun };
     return this.#parts.config.resultExtended ? { ...meta, extended: this.#extended() } : meta;
   }
 

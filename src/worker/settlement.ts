@@ -13,7 +13,7 @@ import { toError } from "../util/errors.ts";
 import { Chords } from "./chords.ts";
 import { ignored, rejected, workerLost } from "./failures.ts";
 import type { WorkerParts } from "./parts.ts";
-import { isPassing, persist, WorkerStoppedError } from "./persist.ts";
+import { isPassing, persistAndThen, WorkerStoppedError } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
 import { sendErrbacks, sendOn } from "./send-on.ts";
 import { taskFields } from "./task-fields.ts";
@@ -80,12 +80,12 @@ export class Settlement {
 
   /** No async function: nearly every task comes here, and each promise costs it more than what is done. */
   #succeedWith(value: EncodedJson, children: readonly SentChild[]): Promise<void> {
-    const stored = !this.#keeps("SUCCESS") || this.#storeAll([this.#record.succeeded(value, children)]);
-    return andThen(stored, (counts) => {
+    const end = (counts: boolean): Promise<void> => {
       const isAwaited = counts && this.#request.followUps.chord !== null;
       const joined = isAwaited ? this.#joinChords({ state: "SUCCESS", result: value }) : undefined;
       return andThen(joined, () => this.acknowledge().then(() => this.#tellSuccess(value)));
-    });
+    };
+    return this.#keeps("SUCCESS") ? this.#storeAndThen([this.#record.succeeded(value, children)], end) : end(true);
   }
 
   #tellSuccess(value: EncodedJson): void {
@@ -236,17 +236,23 @@ export class Settlement {
   }
 
   /** False when a newer run has told of the task. */
-  #storeAll(metas: readonly TaskMeta[]): boolean | Promise<boolean> {
-    const { backend, log } = this.#parts;
-    if (backend === undefined || metas.length === 0) return true;
-    return persist(() => backend.store(metas), this.#parts, this.#delivery).then((refused) => {
-      if (refused.length === 0) return true;
-      log.warn(
-        "late run refused, a newer one has told its outcome",
-        taskFields(this.#request, { fence: this.#delivery.fence }),
-      );
-      return false;
+  #storeAll(metas: readonly TaskMeta[]): Promise<boolean> {
+    return this.#storeAndThen(metas, async (counts) => counts);
+  }
+
+  #storeAndThen<T>(metas: readonly TaskMeta[], next: (counts: boolean) => Promise<T>): Promise<T> {
+    const { backend } = this.#parts;
+    if (backend === undefined || metas.length === 0) return next(true);
+    const store = (): Promise<readonly string[]> => backend.store(metas);
+    return persistAndThen(store, this.#parts, this.#delivery, (refused) => {
+      if (refused.length > 0) this.#tellRefusal();
+      return next(refused.length === 0);
     });
+  }
+
+  #tellRefusal(): void {
+    const fields = taskFields(this.#request, { fence: this.#delivery.fence });
+    this.#parts.log.warn("late run refused, a newer one has told its outcome", fields);
   }
 }
 

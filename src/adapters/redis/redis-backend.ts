@@ -14,7 +14,7 @@ import { RedisChords } from "./redis-chords.ts";
 import { RedisGroups } from "./redis-groups.ts";
 import { ResultFeed } from "./result-feed.ts";
 import { ResultKeys } from "./result-keys.ts";
-import { storeResults, type EncodedResult } from "./store-results.ts";
+import { fenceText, storeResults, type EncodedResult } from "./store-results.ts";
 
 /** With so many results Redis is sent on its way, while the rest of the turn's tasks run. */
 const STORED_AT_ONCE = 50;
@@ -72,7 +72,7 @@ export class RedisBackend implements ResultBackend {
 
   store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
     return new Promise((resolve, reject) => {
-      const results = metas.map((meta) => ({ taskId: meta.taskId, fence: meta.fence, text: encodeMeta(meta) }));
+      const results = metas.map((meta) => ({ taskId: meta.taskId, fence: fenceText(meta), text: encodeMeta(meta) }));
       const resolveRefused = (isStored: readonly boolean[]): void =>
         resolve(metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId));
       this.#results.submitAll(results, resolveRefused, reject);

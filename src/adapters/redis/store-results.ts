@@ -1,19 +1,27 @@
+import type { TaskMeta } from "../../backend/task-meta.ts";
 import { script, type RedisLink } from "./connections/redis-link.ts";
 import { flagsOf } from "./flags-of.ts";
 import type { ResultKeys } from "./result-keys.ts";
 
 export interface EncodedResult {
   readonly taskId: string;
-  readonly fence: number | undefined;
+  /** Made by `fenceText`. */
+  readonly fence: string;
   /** The result document. */
   readonly text: string;
+}
+
+/** Nothing where there is no fence; negative for that of a first run, which none that comes later can be too late for. */
+export function fenceText({ fence, isFirstRun = false }: Pick<TaskMeta, "fence" | "isFirstRun">): string {
+  if (fence === undefined) return "";
+  return isFirstRun ? `-${fence}` : String(fence);
 }
 
 /** Results that one script stores: others wait meanwhile. */
 const AT_ONCE = 50;
 
 /**
- * For each result the keys of its document and its fence, and the fence or nothing and the document; before these, for how long they are
+ * For each result the keys of its document and its fence, and its `fenceText` and the document; before these, for how long they are
  * kept in milliseconds. Answers 0 for those whose record is of a later run, with nothing stored. Else the first success stands, as in Celery
  * (`celery/backends/base.py:KeyValueStoreBackend._store_result`), which writes the state first, as we do. Most are the first of their task.
  *
@@ -30,17 +38,18 @@ for i = 1, #KEYS, 2 do
   local isFirst = redis.call('SET', meta, text, 'PX', ttl, 'NX')
   if not isFirst then
     local last = fence ~= '' and redis.call('GET', fenceKey)
-    isLate = last and tonumber(fence) < tonumber(last)
+    isLate = last and math.abs(fence) < tonumber(last)
     isOver = string.find(redis.call('GETRANGE', meta, 0, 20), '^{"status": ?"SUCCESS"')
     if not isLate and not isOver then redis.call('SET', meta, text, 'PX', ttl) end
   end
   if not isLate and not isOver then
     redis.call('PUBLISH', meta, text)
-    if fence ~= '' then
+    local isFirstRun = fence:sub(1, 1) == '-'
+    if fence ~= '' and not isFirstRun then
       redis.call('SET', fenceKey, fence, 'PX', ttl)
-    elseif isFirst then
+    elseif isFirst and not isFirstRun then
       redis.call('DEL', fenceKey)
-    else
+    elseif not isFirst then
       redis.call('PEXPIRE', fenceKey, ttl)
     end
   end
@@ -58,6 +67,6 @@ export async function storeResults(
 ): Promise<readonly boolean[]> {
   return flagsOf(results, AT_ONCE, (some) => {
     const names = some.flatMap(({ taskId }) => [keys.meta(taskId), keys.fence(taskId)]);
-    return link.script(STORE, names, [ttlMs, ...some.flatMap(({ fence, text }) => [fence ?? "", text])]);
+    return link.script(STORE, names, [ttlMs, ...some.flatMap(({ fence, text }) => [fence, text])]);
   });
 }

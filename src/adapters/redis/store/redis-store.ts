@@ -77,8 +77,8 @@ export class RedisStore implements MessageStore {
   readonly #visibilityTimeoutMs: number;
   readonly #families: EmptyFamilies;
   #turn = 0;
-  /** Resolves once what is put back into its queue is there: what is asked for after that is to see it. */
-  #putBack: Promise<unknown> = Promise.resolve();
+  /** What is being put back into its queue: what is asked for after that is to see it. */
+  #putBack: Promise<unknown> | undefined;
 
   constructor({ url, connections, clock, keyPrefix = "", renewer, ...options }: RedisStoreOptions) {
     const { visibilityTimeoutMs = DEFAULT_VISIBILITY_TIMEOUT_MS, families = new EmptyFamilies() } = options;
@@ -129,7 +129,7 @@ export class RedisStore implements MessageStore {
 
   settle(settlements: readonly Settlement[]): Promise<readonly string[]> {
     const settled = settle(this.#link, this.#keys, settlements, this.#clock.now());
-    if (settlements.some(({ outcome }) => outcome === "requeue")) this.#putBack = settled.catch(() => undefined); // told by it
+    if (settlements.some(({ outcome }) => outcome === "requeue")) this.#notePutBack(settled);
     return settled;
   }
 
@@ -191,11 +191,20 @@ export class RedisStore implements MessageStore {
     while ((await take(this.#link, this.#keys, queues, rules)).dueMs === 0);
   }
 
+  #notePutBack(settled: Promise<unknown>): void {
+    const done = (): void => {
+      if (this.#putBack === putBack) this.#putBack = undefined;
+    };
+    const putBack = settled.then(done, done); // whoever settles hears of a failure
+    this.#putBack = putBack;
+  }
+
   /** Every queue is the first in its turn, so that a full one keeps nothing from the others. What cannot be read is out of the way at once. */
   async #take(queues: readonly string[], options: TakeOptions): Promise<Taken> {
     const first = this.#turn++ % Math.max(1, queues.length);
     const turned = [...queues.slice(first), ...queues.slice(0, first)];
-    await this.#putBack;
+    // No turn is waited where there is nothing to wait for: others would be first.
+    if (this.#putBack !== undefined) await this.#putBack;
     const { max, leaseMs } = options;
     const rules = { max, leaseMs, visibilityTimeoutMs: this.#visibilityTimeoutMs, families: this.#families };
     const taken = await take(this.#link, this.#keys, turned, rules);

@@ -43,6 +43,19 @@ export const fenceCases: readonly Case<ResultStage>[] = [
     },
   },
   {
+    name: "what a first run tells is refused like any other's, once a later one has told",
+    async run(stage) {
+      const backend = await stage.open();
+      const first = (state: string): TaskMeta => ({ ...runOf("t", 5, state), isFirstRun: true });
+      for (const state of ["STARTED", "PROGRESS"]) assert.deepEqual(await backend.store([first(state)]), []);
+      assert.deepEqual(await resultOf(backend, "t"), { run: 5, state: "PROGRESS" });
+      assert.deepEqual(await backend.store([runOf("t", 6, "STARTED")]), []);
+      for (const state of ["PROGRESS", "FAILURE", "SUCCESS"])
+        assert.deepEqual(await backend.store([first(state)]), ["t"]);
+      assert.deepEqual(await resultOf(backend, "t"), { run: 6, state: "STARTED" });
+    },
+  },
+  {
     name: "a meta without a fence is never refused, and leaves the record its fence",
     async run(stage) {
       const backend = await stage.open();
