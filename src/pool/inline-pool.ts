@@ -1,5 +1,6 @@
 import { failureOf } from "../backend/failure.ts";
 import type { Clock } from "../util/clock.ts";
+import { NOWHERE, Roster, type Member } from "../util/roster.ts";
 import { startTimer } from "../util/timer.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "./pool.ts";
 import type { RunHooks, RunTask } from "./run-hooks.ts";
@@ -27,7 +28,7 @@ const ABORTED: PoolOutcome = { kind: "aborted" };
 export class InlinePool implements Pool {
   readonly #options: InlinePoolOptions;
   readonly #slots: Slots;
-  readonly #running = new Set<Run>();
+  readonly #running = new Roster<Run>();
   #wear: Wear | undefined;
 
   constructor(options: InlinePoolOptions) {
@@ -116,7 +117,8 @@ function lostInCommit(): PoolOutcome {
 }
 
 /** One run's hooks, and its one end. */
-class Run implements RunHooks {
+class Run implements RunHooks, Member {
+  place: number = NOWHERE;
   readonly #onProgress: RunOptions["onProgress"];
   readonly #onEnd: (outcome: PoolOutcome) => void;
   readonly #signal = new RunSignal();

@@ -3,8 +3,8 @@ import type { Deferred } from "./deferred.ts";
 
 /** Values from a producer that does not wait, to consumers that do. First in, first out. */
 export class AsyncQueue<T extends object> implements AsyncIterable<T> {
-  /** What nobody has got yet begins at `#head`; the places before it are dropped from time to time. */
-  #values: T[] = [];
+  /** What nobody has got yet begins at `#head`; the places before it are empty, and dropped from time to time. */
+  #values: (T | undefined)[] = [];
   #head = 0;
   #waiting: Deferred<IteratorResult<T, undefined>>[] = [];
   #ended = false;
@@ -37,7 +37,7 @@ export class AsyncQueue<T extends object> implements AsyncIterable<T> {
 
   /** Ends every iteration, with `failure` where one is given, and returns the values that nobody got. */
   end(failure?: unknown): readonly T[] {
-    const left = this.#values.slice(this.#head);
+    const left = this.#values.slice(this.#head) as T[];
     if (!this.#ended) this.#failure = failure;
     this.#ended = true;
     this.#values = [];
@@ -64,6 +64,7 @@ export class AsyncQueue<T extends object> implements AsyncIterable<T> {
   #shift(): T | undefined {
     const value = this.#values[this.#head];
     if (value === undefined) return undefined;
+    this.#values[this.#head] = undefined;
     this.#head += 1;
     if (this.#head * 2 > this.#values.length) {
       this.#values.splice(0, this.#head);

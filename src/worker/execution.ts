@@ -11,6 +11,7 @@ import type { TaskRequest } from "../message/task-request.ts";
 import { andThen } from "../util/and-then.ts";
 import { Ending } from "../util/ending.ts";
 import { NOT_STARTED, type PoolJob, type PoolOutcome } from "../pool/pool.ts";
+import { NOWHERE } from "../util/roster.ts";
 import { toError } from "../util/errors.ts";
 import type { ConcurrencyKeys, ConcurrencySlot } from "./concurrency-keys.ts";
 import { handedOutTooOften, needsCanvas, timeLimitExceeded } from "./failures.ts";
@@ -95,6 +96,7 @@ function reasonOf(error: Error): DeadLetterReason {
 }
 
 class Execution implements RunningTask {
+  place: number = NOWHERE;
   readonly #request: TaskRequest;
   readonly #delivery: Delivery;
   readonly #parts: WorkerParts;

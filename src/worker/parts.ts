@@ -9,6 +9,7 @@ import type { KeyStore } from "../broker/key-store.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/logger.ts";
+import { Roster } from "../util/roster.ts";
 import { ConcurrencyKeys } from "./concurrency-keys.ts";
 import { ParkedTasks } from "./parked-tasks.ts";
 import { Revocations } from "./revocations.ts";
@@ -28,7 +29,7 @@ export interface WorkerParts {
   readonly parkedTasks: Pick<ParkedTasks, "park">;
   readonly pool: Pool;
   /** Every execution enters itself for as long as its body runs. */
-  readonly running: Set<RunningTask>;
+  readonly running: Roster<RunningTask>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Aborts when running tasks have had their grace. */
@@ -52,7 +53,7 @@ export type OpenParts = WorkerParts & AsyncDisposable;
 export async function openParts({ app, broker, hostname, queues, pool, log, giveUp }: WorkerPlan): Promise<OpenParts> {
   const { config, tasks, producer, clock } = app;
   const keys = await app.keys();
-  const running = new Set<RunningTask>();
+  const running = new Roster<RunningTask>();
   const backend = await app.optionalResultBackend();
   if (keys === undefined) refuseConcurrencyKeys(tasks);
   const concurrencyKeys = keys && openConcurrencyKeys(keys, app, log);

@@ -6,6 +6,7 @@ import type { Clock } from "../util/clock.ts";
 import { endOfTurn } from "../util/end-of-turn.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
+import type { Roster } from "../util/roster.ts";
 import type { RunningTask } from "./running-task.ts";
 
 /** How often it is looked whether running tasks are to be ended, in milliseconds. Most tasks are over before the first look. */
@@ -14,7 +15,7 @@ const LOOK_MS = 1_000;
 export interface RevocationsOptions {
   /** Undefined where nothing can be revoked. */
   readonly keys: KeyStore | undefined;
-  readonly running: ReadonlySet<RunningTask>;
+  readonly running: Pick<Roster<RunningTask>, "size" | typeof Symbol.iterator>;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -8,6 +8,7 @@ import type { Deferred } from "../../util/deferred.ts";
 import { endOfTurn } from "../../util/end-of-turn.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
+import { Roster } from "../../util/roster.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../errors.ts";
@@ -45,9 +46,9 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #queues: Set<string>;
   #prefetch: number;
   /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
-  readonly #unsettled = new Set<QueuedDelivery>();
-  /** Of these, what the store is about to settle, and how to end that with an error. */
-  readonly #settling = new Map<QueuedDelivery, (error: unknown) => void>();
+  readonly #unsettled = new Roster<QueuedDelivery>();
+  /** How many of these the store is about to settle. */
+  #settling = 0;
   readonly #buffer = new AsyncQueue<QueuedDelivery>();
   readonly #attendance: Attendance;
   readonly #stopping = new AbortController();
@@ -106,7 +107,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#takeAnew();
     this.#attendance.refresh();
     this.#handBackLater(
-      [...this.#unsettled].filter((delivery) => delivery.queue === queue && this.#buffer.delete(delivery)),
+      this.#unsettledInOrder().filter((delivery) => delivery.queue === queue && this.#buffer.delete(delivery)),
     );
   }
 
@@ -137,7 +138,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
         this.#forget([delivery]);
         resolve();
       };
-      this.#settling.set(delivery, fail);
+      this.#settling += 1;
+      delivery.failSettling = fail;
       if (delivery.isLost) {
         end(false);
       } else {
@@ -189,7 +191,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   /** What is about to be settled makes room already, so that the store sees both in one go; but only once over, as settlements may hang. */
   get #free(): number {
     const taken = this.#unsettled.size;
-    return Math.min(this.#prefetch - (taken - this.#settling.size), 2 * this.#prefetch - taken);
+    return Math.min(this.#prefetch - (taken - this.#settling), 2 * this.#prefetch - taken);
   }
 
   /** Never rejects: an error that is not the broker's absence ends the iteration with it. */
@@ -244,11 +246,17 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#takeNow();
   }
 
+  /** As they were handed out. */
+  #unsettledInOrder(): readonly QueuedDelivery[] {
+    return [...this.#unsettled].sort((a, b) => a.fence - b.fence);
+  }
+
   #forget(deliveries: readonly QueuedDelivery[]): void {
     for (const delivery of deliveries) {
       this.#context.keeper.release(delivery.receipt);
       this.#unsettled.delete(delivery);
-      this.#settling.delete(delivery);
+      if (delivery.failSettling !== undefined) this.#settling -= 1;
+      delivery.failSettling = undefined;
     }
     this.#somethingSettled?.resolve();
     this.#refill();
@@ -283,7 +291,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     await atMost(DISPOSE_MS, this.#release(), clock);
     const givenUp = connection.unavailable("its consumer has been disposed; the message's lease will run out.");
     this.#givingUp.abort(givenUp);
-    for (const fail of this.#settling.values()) fail(givenUp);
+    for (const { failSettling } of this.#unsettled) failSettling?.(givenUp);
     this.#buffer.end();
     for (const delivery of this.#unsettled) {
       delivery.markLost();
@@ -294,7 +302,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   async #release(): Promise<void> {
     await this.stop();
-    const abandoned = [...this.#unsettled].filter((delivery) => !delivery.isSettled);
+    const abandoned = this.#unsettledInOrder().filter((delivery) => !delivery.isSettled);
     for (const delivery of abandoned) delivery.markLost();
     await this.#handBack(abandoned);
     await this.#allSettled();

@@ -1,5 +1,6 @@
 import type { Message } from "../../message/message.ts";
 import type { DeadLetterReason, Delivery } from "../broker.ts";
+import { NOWHERE, type Member } from "../../util/roster.ts";
 import { DeliveryLostError } from "../errors.ts";
 import type { Leaseholder } from "../leases/lease-keeper.ts";
 import type { Leased, Settlement } from "./message-store.ts";
@@ -17,7 +18,10 @@ export interface DeliveryOwner {
 }
 
 /** One hand-out of a message. It is settled at most once, whether or not its lease is lost before. */
-export class QueuedDelivery implements Delivery, Leaseholder {
+export class QueuedDelivery implements Delivery, Leaseholder, Member {
+  place: number = NOWHERE;
+  /** While the store is about to settle it: ends that with an error. */
+  failSettling: ((error: unknown) => void) | undefined;
   readonly receipt: string;
   readonly message: Message;
   readonly queue: string;

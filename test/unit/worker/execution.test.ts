@@ -15,6 +15,7 @@ import type { WorkerParts } from "../../../src/worker/parts.ts";
 import { WorkerStoppedError } from "../../../src/worker/persist.ts";
 import type { RunningTask } from "../../../src/worker/running-task.ts";
 import { Revocations } from "../../../src/worker/revocations.ts";
+import { Roster } from "../../../src/util/roster.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 import { taskRequest } from "../../support/task-request.ts";
 
@@ -72,7 +73,7 @@ function bench(
     },
   } as WorkerParts["backend"];
   const { config, tasks, resources, producer } = app;
-  const running = new Set<RunningTask>();
+  const running = new Roster<RunningTask>();
   const parts: WorkerParts = {
     hostname: "w@h",
     config,

@@ -36,7 +36,7 @@ export class Connection {
   /** Where ioredis writes what has been written by us. */
   readonly #sink: Parameters<Redis["sendCommand"]>[1];
   /** In the order of their answers. */
-  readonly #owed = new Set<Batch>();
+  #owed: Batch[] = [];
   readonly #lossListeners: (() => void)[] = [];
   #clientId = 0;
   #warnings: readonly string[] = [];
@@ -117,7 +117,7 @@ export class Connection {
     // Ending it first, as ioredis does, would wait for a peer that may be gone. It has none before it connects.
     (this.client.stream as Redis["stream"] | undefined)?.destroy();
     for (const batch of this.#owed) batch.fail(this.#loss);
-    this.#owed.clear();
+    this.#owed = [];
     for (const listener of this.#lossListeners) listener();
   }
 
@@ -129,7 +129,7 @@ export class Connection {
     // What is too long to be encoded throws here, before a reply to it is owed.
     const pieces = encodeCommands(commands);
     const batch = new Batch({ ...options, sentAt: uptimeOf(this.#clock) }, this.#events);
-    this.#owed.add(batch);
+    this.#owed.push(batch);
     this.#stopWatching ??= startTimer(this.#clock, SILENCE_MS, () => this.#watch());
     this.#enqueue(batch);
     // A socket that is destroyed by now takes what is written, and drops it.
@@ -145,7 +145,7 @@ export class Connection {
 
   readonly #events = {
     onAnswered: (batch: Batch): void => {
-      this.#owed.delete(batch);
+      this.#owed = this.#owed.filter((owed) => owed !== batch);
     },
     onBroken: (error: Error): void => this.#break(error),
   };
