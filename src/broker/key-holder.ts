@@ -4,7 +4,7 @@ import type { Logger } from "../util/logger.ts";
 import { KeyLostError } from "./errors.ts";
 import type { KeyStore } from "./key-store.ts";
 import { formatClaim } from "./leases/claim-receipt.ts";
-import { LeaseKeeper, type Leaseholder } from "./leases/lease-keeper.ts";
+import { LeaseKeeper, NO_SLOT, type Leaseholder } from "./leases/lease-keeper.ts";
 
 /** A holder that was killed is in nobody's way for longer, in milliseconds. */
 const DEFAULT_TTL_MS = 30_000;
@@ -48,12 +48,12 @@ export class KeyHolder implements AsyncDisposable {
     const since = this.#clock.now();
     if (!(await this.#keys.claim(key, owner, this.#ttlMs, value))) return undefined;
     const held: KeyHold = new KeyHold(key, owner, value, {
-      confirm: () => this.#keeper.confirm(held.receipt),
+      confirm: () => this.#keeper.confirm(held),
       release: () => this.#release(held),
       forget: () => this.#held.delete(held.receipt),
     });
     this.#held.set(held.receipt, held);
-    this.#keeper.hold(held.receipt, held, since);
+    this.#keeper.hold(held, since);
     return held;
   }
 
@@ -65,7 +65,7 @@ export class KeyHolder implements AsyncDisposable {
 
   async #release(held: KeyHold): Promise<void> {
     if (!this.#held.delete(held.receipt)) return;
-    this.#keeper.release(held.receipt);
+    this.#keeper.release(held);
     await this.#keys.release(held.key, held.owner);
   }
 
@@ -105,6 +105,7 @@ class KeyHold implements HeldKey, Leaseholder {
   readonly owner: string;
   readonly value: string | undefined;
   readonly receipt: string;
+  slot: number = NO_SLOT;
   readonly #holder: KeyHoldOwner;
   readonly #lost = new AbortController();
 

@@ -4,15 +4,16 @@ import { LeaseKeeper } from "../../src/broker/leases/lease-keeper.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
 import { CLOSED, countersFor, MODE, RENEWALS, THREAD } from "../support/blocked-renewer.ts";
 import { eventually } from "../support/eventually.ts";
+import { leaseholders } from "../support/leaseholders.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
 
 const LEASE_MS = 1_500;
-const nobody = { leaseLost: (): void => undefined };
-
 let started: Worker[];
 let keepers: LeaseKeeper[];
 const note = (worker: Worker): unknown => started.push(worker);
+let holder: ReturnType<typeof leaseholders>;
 beforeEach(() => {
+  holder = leaseholders();
   started = [];
   keepers = [];
   process.on("worker", note);
@@ -25,7 +26,7 @@ afterEach(async () => {
 describe("the thread that renews", () => {
   it("is one for all who hold, and ends with the last of them", async () => {
     const sharers = [setUp(), setUp(), setUp()];
-    for (const { keeper } of sharers) keeper.hold("a", nobody, clock.now());
+    for (const { keeper } of sharers) keeper.hold(leaseholders()("a"), clock.now());
     await eventually(() => expect(sharers.every(({ counters }) => renewalsIn(counters) > 1)).toBe(true));
     expect(new Set(sharers.map(({ counters }) => counters[THREAD])).size).toBe(1);
     expect(started).toHaveLength(1);
@@ -39,16 +40,16 @@ describe("the thread that renews", () => {
     await keeper.stop();
     keeper.start();
     keeper.start();
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await eventually(() => expect(renewalsIn(counters)).toBeGreaterThan(0));
     expect(started).toHaveLength(2);
   });
 
   it("renews on time while the event loop is blocked, also what has made its table grow", async () => {
     const { keeper, counters } = setUp();
-    keeper.hold("first", nobody, clock.now());
+    keeper.hold(holder("first"), clock.now());
     await eventually(() => expect(renewalsIn(counters)).toBeGreaterThan(0));
-    for (let index = 0; index < 1_000; index += 1) keeper.hold(`${index}`.repeat(50), nobody, clock.now());
+    for (let index = 0; index < 1_000; index += 1) keeper.hold(holder(`${index}`.repeat(50)), clock.now());
     const before = renewalsIn(counters);
     const end = clock.now() + LEASE_MS;
     while (clock.now() < end);
@@ -58,7 +59,10 @@ describe("the thread that renews", () => {
   it("tells a holder that its lease was lost", async () => {
     const { keeper, counters, onLoop } = setUp();
     const told: string[] = [];
-    keeper.hold("a", { leaseLost: () => told.push("a") }, clock.now());
+    keeper.hold(
+      holder("a", () => told.push("a")),
+      clock.now(),
+    );
     await eventually(() => expect(renewalsIn(counters)).toBeGreaterThan(0));
     const sofar = onLoop.length;
     counters[MODE] = 3;
@@ -68,7 +72,7 @@ describe("the thread that renews", () => {
 
   it("is stood in for by the event loop while it fails, which is logged once, and takes over again", async () => {
     const { keeper, counters, onLoop, lines } = setUp(1);
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await eventually(() => expect(onLoop.length).toBeGreaterThan(1));
     counters[MODE] = 0;
     await eventually(() => expect(renewalsIn(counters)).toBeGreaterThan(2));
@@ -81,7 +85,7 @@ describe("the thread that renews", () => {
 
   it("is replaced when it ends by itself, and stood in for until then", async () => {
     const { keeper, counters, onLoop, lines } = setUp(2);
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await eventually(() => expect(renewalsIn(counters)).toBeGreaterThan(1));
     expect(onLoop.length).toBeGreaterThan(0);
     expect(started).toHaveLength(2);
@@ -90,7 +94,7 @@ describe("the thread that renews", () => {
 
   it("is not waited for when its renewer cannot be loaded", async () => {
     const { keeper, onLoop, lines } = setUp(0, "file:///nowhere/renewer.js");
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await eventually(() => expect(onLoop.length).toBeGreaterThan(1));
     expect(lines).toEqual([failed(expect.stringContaining("nowhere") as string)]);
   });

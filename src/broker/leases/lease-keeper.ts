@@ -17,10 +17,16 @@ const LONGEST_INTERVAL_MS = 20_000;
 /** After so many intervals without a renewal by the thread, the event loop renews as well. */
 const PATIENCE = 1.5;
 
-/** Who must know when a lease is gone. */
+/** Who holds a lease, and must know when it is gone. */
 export interface Leaseholder {
+  readonly receipt: string;
+  /** Where the receipt stands in its keeper's table; for the keeper alone, and NO_SLOT to begin with. */
+  slot: number;
   leaseLost(): void;
 }
+
+/** The slot of who holds nothing. */
+export const NO_SLOT = -1;
 
 export interface LeaseKeeperOptions {
   /** Renews these receipts and returns those that were no longer held. */
@@ -40,12 +46,12 @@ export interface LeaseKeeperOptions {
 export class LeaseKeeper implements AsyncDisposable {
   readonly #options: LeaseKeeperOptions;
   readonly #intervalMs: number;
-  /** By receipt. */
-  readonly #slots = new Map<string, number>();
-  /** By slot. */
+  /** By slot: a map by receipt would change with every task. */
   readonly #holders: (Leaseholder | undefined)[] = [];
+  /** How many they are. */
+  #size = 0;
   readonly #table = new LeaseTable((memory) => this.#thread?.move(memory));
-  readonly #confirmations = new Batcher<string, boolean>((receipts) => this.#confirmAll(receipts));
+  readonly #confirmations = new Batcher<Leaseholder, boolean>((holders) => this.#confirmAll(holders));
   readonly #disposed = new AbortController();
   #thread: ThreadTableHandle | undefined;
   #dropped: Promise<void> = Promise.resolve();
@@ -79,49 +85,47 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   /** `since` is when the lease began, or a moment before, in milliseconds since the epoch. */
-  hold(receipt: string, holder: Leaseholder, since: number): void {
-    const slot = this.#table.hold(receipt, since);
-    this.#slots.set(receipt, slot);
-    this.#holders[slot] = holder;
+  hold(holder: Leaseholder, since: number): void {
+    holder.slot = this.#table.hold(holder.receipt, since);
+    this.#holders[holder.slot] = holder;
+    this.#size += 1;
     if (!this.#keeping) void this.#keep();
   }
 
-  /** Calling it again, or for what is not held, is fine. */
-  release(receipt: string): void {
-    const slot = this.#slots.get(receipt);
-    if (slot === undefined) return;
-    this.#slots.delete(receipt);
-    this.#holders[slot] = undefined;
-    this.#table.release(slot);
+  /** Calling it again, or for who holds nothing, is fine. */
+  release(holder: Leaseholder): void {
+    if (!this.#has(holder)) return;
+    this.#holders[holder.slot] = undefined;
+    this.#size -= 1;
+    this.#table.release(holder.slot);
+    holder.slot = NO_SLOT;
   }
 
   /**
    * Whether the lease is held: at once when it was renewed so lately that this is sure for another interval, else after renewing it. The
    * time since then says what nobody could tell meanwhile, as after SIGSTOP or a laptop's sleep. Rejects as `renew` does.
    */
-  async confirm(receipt: string): Promise<boolean> {
-    if (!this.#slots.has(receipt)) return false;
-    return this.isSure(receipt) || this.#confirmations.add(receipt);
+  async confirm(holder: Leaseholder): Promise<boolean> {
+    if (!this.#has(holder)) return false;
+    return this.isSure(holder) || this.#confirmations.add(holder);
   }
 
   /** Whether the lease is held and was renewed so lately that `confirm` has nothing to ask. */
-  isSure(receipt: string): boolean {
-    const slot = this.#slots.get(receipt);
-    if (slot === undefined) return false;
-    const age = this.#options.clock.now() - this.#table.renewedAt(slot);
+  isSure(holder: Leaseholder): boolean {
+    if (!this.#has(holder)) return false;
+    const age = this.#options.clock.now() - this.#table.renewedAt(holder.slot);
     // A time set back makes it negative.
-    return age >= 0 && age < this.#options.leaseMs - this.#intervalMs && !this.#table.isLost(slot);
+    return age >= 0 && age < this.#options.leaseMs - this.#intervalMs && !this.#table.isLost(holder.slot);
   }
 
-  /** Until when the lease lasts without another renewal, in milliseconds since the epoch; 0 for what is not held. */
-  heldUntil(receipt: string): number {
-    const slot = this.#slots.get(receipt);
-    return slot === undefined ? 0 : this.#table.renewedAt(slot) + this.#options.leaseMs;
+  /** Until when the lease lasts without another renewal, in milliseconds since the epoch; 0 for who holds nothing. */
+  heldUntil(holder: Leaseholder): number {
+    return this.#has(holder) ? this.#table.renewedAt(holder.slot) + this.#options.leaseMs : 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
-    for (const receipt of this.#slots.keys()) this.release(receipt);
+    for (const holder of this.#holders) if (holder !== undefined) this.release(holder);
     await this.stop();
   }
 
@@ -131,7 +135,7 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#keeping = true;
     const idle = new AbortController();
     void abortedByAny([idle.signal, this.#disposed.signal], (signal) => this.#watchLoop(signal));
-    while (this.#slots.size > 0) {
+    while (this.#size > 0) {
       try {
         await clock.sleep(this.#intervalMs, { signal: this.#disposed.signal, ref: false });
       } catch {
@@ -161,27 +165,30 @@ export class LeaseKeeper implements AsyncDisposable {
     }
   }
 
-  async #confirmAll(receipts: readonly string[]): Promise<readonly boolean[]> {
+  #has(holder: Leaseholder): boolean {
+    return this.#holders[holder.slot] === holder;
+  }
+
+  async #confirmAll(holders: readonly Leaseholder[]): Promise<readonly boolean[]> {
     const { renew, clock } = this.#options;
     const at = clock.now();
-    const lost = new Set(await renew(receipts));
-    for (const receipt of receipts) {
-      const slot = this.#slots.get(receipt);
-      if (slot === undefined) continue;
-      if (lost.has(receipt)) this.#lose(receipt, slot);
-      else this.#table.noteRenewal(slot, at);
+    const lost = new Set(await renew(holders.map(({ receipt }) => receipt)));
+    for (const holder of holders) {
+      if (!this.#has(holder)) continue;
+      if (lost.has(holder.receipt)) this.#lose(holder);
+      else this.#table.noteRenewal(holder.slot, at);
     }
-    return receipts.map((receipt) => !lost.has(receipt));
+    return holders.map(({ receipt }) => !lost.has(receipt));
   }
 
   #tellLost(): void {
-    for (const [receipt, slot] of this.#slots) if (this.#table.isLost(slot)) this.#lose(receipt, slot);
+    for (const holder of [...this.#holders])
+      if (holder !== undefined && this.#has(holder) && this.#table.isLost(holder.slot)) this.#lose(holder);
   }
 
-  #lose(receipt: string, slot: number): void {
-    const holder = this.#holders[slot];
-    this.release(receipt);
-    holder?.leaseLost();
+  #lose(holder: Leaseholder): void {
+    this.release(holder);
+    holder.leaseLost();
   }
 
   #noteFailure(error: string): void {

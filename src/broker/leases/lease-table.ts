@@ -53,6 +53,11 @@ export class TableView {
   }
 }
 
+/** Whether nothing stands in the table. */
+export function isEmpty({ held }: TableView): boolean {
+  return held.every((hold) => hold === 0);
+}
+
 /** Renews all that stands in the table, notes when, and returns how many were no longer held. Rejects as `renew` does. */
 export async function renewTable(
   view: TableView,

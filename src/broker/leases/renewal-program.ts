@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { ClockLeap } from "../../util/clock-leap.ts";
 import { systemClock as clock, uptimeOf } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
-import { renewTable, TableView } from "./lease-table.ts";
+import { isEmpty, renewTable, TableView } from "./lease-table.ts";
 import type { FromThread, ToThread } from "./renewal-messages.ts";
 import type { OpenRenewer, Renewer, RenewerSource } from "./renewer.ts";
 
@@ -41,6 +41,11 @@ class Keeping {
     const { table, intervalMs } = this.#order;
     const leap = new ClockLeap(clock);
     let hasFailed = false;
+    // What is held from now on is as good as renewed; whoever holds nothing for long needs no renewer.
+    if (isEmpty(this.#view)) {
+      this.#view.lastRound = clock.now();
+      await this.#rest(intervalMs, leap);
+    }
     while (!this.#ended.signal.aborted) {
       const error = await this.#renew();
       if (error !== undefined && !hasFailed) tell({ kind: "failed", table, error });

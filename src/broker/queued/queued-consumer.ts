@@ -122,8 +122,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   settle(delivery: QueuedDelivery, settlement: Settlement): Promise<void> {
     const { keeper, settler } = this.#context;
-    const heldUntil = keeper.heldUntil(delivery.receipt);
-    keeper.release(delivery.receipt);
+    const heldUntil = keeper.heldUntil(delivery);
+    keeper.release(delivery);
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         this.#forget([delivery]);
@@ -151,11 +151,11 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   }
 
   isHeld(delivery: QueuedDelivery): boolean {
-    return this.#context.keeper.isSure(delivery.receipt);
+    return this.#context.keeper.isSure(delivery);
   }
 
   confirm(delivery: QueuedDelivery): Promise<boolean> {
-    return this.#context.keeper.confirm(delivery.receipt);
+    return this.#context.keeper.confirm(delivery);
   }
 
   /** One that was not yielded yet is nobody's loss; the others keep their place until their holder has noticed. */
@@ -225,7 +225,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     return leased.map((message) => {
       const delivery = new QueuedDelivery(message, this);
       this.#unsettled.add(delivery);
-      this.#context.keeper.hold(delivery.receipt, delivery, since);
+      this.#context.keeper.hold(delivery, since);
       return delivery;
     });
   }
@@ -253,7 +253,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   #forget(deliveries: readonly QueuedDelivery[]): void {
     for (const delivery of deliveries) {
-      this.#context.keeper.release(delivery.receipt);
+      this.#context.keeper.release(delivery);
       this.#unsettled.delete(delivery);
       if (delivery.failSettling !== undefined) this.#settling -= 1;
       delivery.failSettling = undefined;
@@ -295,7 +295,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#buffer.end();
     for (const delivery of this.#unsettled) {
       delivery.markLost();
-      keeper.release(delivery.receipt);
+      keeper.release(delivery);
     }
     onDisposed(this);
   }

@@ -2,7 +2,7 @@ import type { Message } from "../../message/message.ts";
 import type { DeadLetterReason, Delivery } from "../broker.ts";
 import { NOWHERE, type Member } from "../../util/roster.ts";
 import { DeliveryLostError } from "../errors.ts";
-import type { Leaseholder } from "../leases/lease-keeper.ts";
+import { NO_SLOT, type Leaseholder } from "../leases/lease-keeper.ts";
 import type { Leased, Settlement } from "./message-store.ts";
 
 /** Who answers for a delivery: the consumer that took it. */
@@ -20,6 +20,7 @@ export interface DeliveryOwner {
 /** One hand-out of a message. It is settled at most once, whether or not its lease is lost before. */
 export class QueuedDelivery implements Delivery, Leaseholder, Member {
   place: number = NOWHERE;
+  slot: number = NO_SLOT;
   /** While the store is about to settle it: ends that with an error. */
   failSettling: ((error: unknown) => void) | undefined;
   readonly receipt: string;

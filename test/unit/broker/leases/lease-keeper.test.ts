@@ -1,21 +1,27 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 import { BrokerUnavailableError } from "../../../../src/broker/errors.ts";
 import { LeaseKeeper } from "../../../../src/broker/leases/lease-keeper.ts";
 import type { RenewerSource } from "../../../../src/broker/leases/renewer.ts";
 import { FakeClock } from "../../../../src/testing/fake-clock.ts";
+import { leaseholders } from "../../../support/leaseholders.ts";
 import { recordingLogger } from "../../../support/recording-logger.ts";
 
 const LEASE_MS = 3_000;
 /** Three renewals a lease. */
 const INTERVAL_MS = 1_000;
 
+let holder: ReturnType<typeof leaseholders>;
+beforeEach(() => {
+  holder = leaseholders();
+});
+
 describe("LeaseKeeper", () => {
   it("renews all that is held in one call per interval, and nothing that was released", async () => {
     const { keeper, clock, renewals } = setUp();
-    for (const receipt of ["a", "b", "c"]) keeper.hold(receipt, nobody, clock.now());
+    for (const receipt of ["a", "b", "c"]) keeper.hold(holder(receipt), clock.now());
     await clock.advance(INTERVAL_MS);
-    keeper.release("b");
+    keeper.release(holder("b"));
     await clock.advance(INTERVAL_MS);
     expect(renewals).toEqual([
       ["a", "b", "c"],
@@ -26,11 +32,11 @@ describe("LeaseKeeper", () => {
   it("sleeps only while something is held, and wakes for what comes later", async () => {
     const { keeper, clock, renewals } = setUp();
     expect(clock.sleeping).toBe(0);
-    keeper.hold("a", nobody, clock.now());
-    keeper.release("a");
+    keeper.hold(holder("a"), clock.now());
+    keeper.release(holder("a"));
     await clock.advance(INTERVAL_MS);
     expect([renewals.length, clock.sleeping]).toEqual([0, 0]);
-    keeper.hold("b", nobody, clock.now());
+    keeper.hold(holder("b"), clock.now());
     await clock.advance(INTERVAL_MS);
     expect(renewals).toEqual([["b"]]);
   });
@@ -39,7 +45,11 @@ describe("LeaseKeeper", () => {
     const lost = new Set(["b"]);
     const { keeper, clock, renewals } = setUp(async (receipts) => receipts.filter((receipt) => lost.has(receipt)));
     const told: string[] = [];
-    for (const receipt of ["a", "b"]) keeper.hold(receipt, { leaseLost: () => told.push(receipt) }, clock.now());
+    for (const receipt of ["a", "b"])
+      keeper.hold(
+        holder(receipt, () => told.push(receipt)),
+        clock.now(),
+      );
     await clock.advance(2 * INTERVAL_MS);
     expect(told).toEqual(["b"]);
     expect(renewals).toEqual([["a", "b"], ["a"]]);
@@ -48,10 +58,13 @@ describe("LeaseKeeper", () => {
   it("tells nobody of a lease that was settled while its renewal was under way", async () => {
     const told: string[] = [];
     const { keeper, clock } = setUp(async (receipts) => {
-      keeper.release("a");
+      keeper.release(holder("a"));
       return receipts;
     });
-    keeper.hold("a", { leaseLost: () => told.push("a") }, clock.now());
+    keeper.hold(
+      holder("a", () => told.push("a")),
+      clock.now(),
+    );
     await clock.advance(INTERVAL_MS);
     expect(told).toEqual([]);
   });
@@ -63,7 +76,7 @@ describe("LeaseKeeper", () => {
       if (failure !== undefined) throw failure;
       return [];
     });
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await clock.advance(3 * INTERVAL_MS);
     expect(renewals).toEqual([["a"], ["a"], ["a"]]);
     expect(lines).toEqual([{ level: "error", message: "leases not renewed", fields: { error: "bug" } }]);
@@ -71,7 +84,7 @@ describe("LeaseKeeper", () => {
 
   it("renews nothing once disposed", async () => {
     const { keeper, clock, renewals } = setUp();
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await keeper[Symbol.asyncDispose]();
     await clock.advance(2 * INTERVAL_MS);
     expect([renewals.length, clock.sleeping]).toEqual([0, 0]);
@@ -79,12 +92,12 @@ describe("LeaseKeeper", () => {
 
   it("is sure of a lease that was begun or renewed lately, without asking", async () => {
     const { keeper, clock, renewals } = setUp();
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await clock.advance(INTERVAL_MS - 1);
-    expect(await keeper.confirm("a")).toBe(true);
+    expect(await keeper.confirm(holder("a"))).toBe(true);
     expect(renewals).toEqual([]);
     await clock.advance(INTERVAL_MS);
-    expect(await keeper.confirm("a")).toBe(true);
+    expect(await keeper.confirm(holder("a"))).toBe(true);
     expect(renewals).toEqual([["a"]]);
   });
 
@@ -93,18 +106,26 @@ describe("LeaseKeeper", () => {
     const { keeper, clock, renewals } = setUp(async (receipts) => receipts.filter((receipt) => lost.has(receipt)));
     const told: string[] = [];
     const longAgo = clock.now() - LEASE_MS;
-    for (const receipt of ["a", "b", "c"]) keeper.hold(receipt, { leaseLost: () => told.push(receipt) }, longAgo);
-    expect(await Promise.all(["a", "b", "c"].map((receipt) => keeper.confirm(receipt)))).toEqual([true, false, true]);
+    for (const receipt of ["a", "b", "c"])
+      keeper.hold(
+        holder(receipt, () => told.push(receipt)),
+        longAgo,
+      );
+    expect(await Promise.all(["a", "b", "c"].map((receipt) => keeper.confirm(holder(receipt))))).toEqual([
+      true,
+      false,
+      true,
+    ]);
     expect(renewals).toEqual([["a", "b", "c"]]);
     expect(told).toEqual(["b"]);
-    expect([await keeper.confirm("a"), await keeper.confirm("b")]).toEqual([true, false]);
+    expect([await keeper.confirm(holder("a")), await keeper.confirm(holder("b"))]).toEqual([true, false]);
     expect(renewals).toHaveLength(1);
   });
 
   it("is not sure when the time was set back", async () => {
     const { keeper, clock, renewals } = setUp();
-    keeper.hold("a", nobody, clock.now() + 3_600_000);
-    expect(await keeper.confirm("a")).toBe(true);
+    keeper.hold(holder("a"), clock.now() + 3_600_000);
+    expect(await keeper.confirm(holder("a"))).toBe(true);
     expect(renewals).toEqual([["a"]]);
   });
 
@@ -115,17 +136,17 @@ describe("LeaseKeeper", () => {
       if (failure !== undefined) throw failure;
       return [];
     });
-    keeper.hold("a", nobody, clock.now() - LEASE_MS);
-    await expect(keeper.confirm("a")).rejects.toThrow(BrokerUnavailableError);
-    expect(await keeper.confirm("a")).toBe(true);
+    keeper.hold(holder("a"), clock.now() - LEASE_MS);
+    await expect(keeper.confirm(holder("a"))).rejects.toThrow(BrokerUnavailableError);
+    expect(await keeper.confirm(holder("a"))).toBe(true);
   });
 
   it("confirms nothing that was released", async () => {
     const { keeper, clock } = setUp();
-    keeper.hold("a", nobody, clock.now());
-    keeper.release("a");
-    keeper.release("a");
-    expect(await keeper.confirm("a")).toBe(false);
+    keeper.hold(holder("a"), clock.now());
+    keeper.release(holder("a"));
+    keeper.release(holder("a"));
+    expect(await keeper.confirm(holder("a"))).toBe(false);
   });
 
   it("starts no thread where the clock is not the system's", async () => {
@@ -134,7 +155,7 @@ describe("LeaseKeeper", () => {
     process.on("worker", note);
     const { keeper, clock, renewals } = setUp(undefined, { module: "data:text/javascript,", data: undefined });
     keeper.start();
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await clock.advance(INTERVAL_MS);
     process.off("worker", note);
     expect([started.length, renewals.length]).toEqual([0, 1]);
@@ -144,7 +165,7 @@ describe("LeaseKeeper", () => {
     const clock = new BusyClock();
     const { log, lines } = recordingLogger();
     await using keeper = new LeaseKeeper({ renew: async () => [], leaseMs: LEASE_MS, clock, log });
-    keeper.hold("a", nobody, clock.now());
+    keeper.hold(holder("a"), clock.now());
     await clock.advance(10 * INTERVAL_MS);
     clock.block(LEASE_MS);
     await clock.advance(10 * INTERVAL_MS);
@@ -162,7 +183,7 @@ describe("LeaseKeeper", () => {
     };
     const { log } = recordingLogger();
     await using keeper = new LeaseKeeper({ renew, leaseMs: 3_600_000, clock, log });
-    keeper.hold("receipt", nobody, clock.now());
+    keeper.hold(holder("receipt"), clock.now());
     await clock.advance(60_000);
     expect(renewals).toBe(3);
   });
@@ -180,8 +201,6 @@ class BusyClock extends FakeClock {
     this.#blockedMs += ms;
   }
 }
-
-const nobody = { leaseLost: (): void => undefined };
 
 function setUp(
   answer: (receipts: readonly string[]) => Promise<readonly string[]> = async () => [],
