@@ -23,7 +23,7 @@ export interface TaskMeta {
   readonly extended?: ExtendedMeta;
   /** Which run tells this: a later run of the task has a greater number. For `ResultBackend.store` alone: no part of the document, so what is fetched has none. */
   readonly fence?: number | undefined;
-  /** Whether the run that tells this is the task's first: any other is a later one, so that a store may do without remembering its fence. For `store` alone too. */
+  /** Whether the run that tells this is its message's first: a store that knows nothing of the task yet may do without remembering the fence. For `store` alone too. */
   readonly isFirstRun?: boolean | undefined;
 }
 

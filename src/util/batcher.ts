@@ -5,17 +5,15 @@ const LONE_BATCHES = 16;
 
 /**
  * Group commit: what is added during one turn of the event loop, or while an earlier batch is under way, goes into one call of `run`.
- * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls; those that are full or
- * flushed are begun in that order, but wait for none.
+ * Batches run one after the other, in the order of adding, so that a slow `run` gets larger batches instead of more calls; what is flushed is begun
+ * in that order too, but waits for none: for what a connection keeps in order.
  *
  * Whoever had a whole turn to himself is taken to be alone: his next batches wait for nobody, as a turn may cost more than the batch.
  */
 export class Batcher<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>;
   readonly #isolates: (error: unknown) => boolean;
-  readonly #fullAt: number;
   #waiting: Call<T, R>[] = [];
-  /** How many items wait. */
   #size = 0;
   #working: Promise<void> | undefined;
   /** Batches that were not waited for by the next. */
@@ -24,13 +22,9 @@ export class Batcher<T, R> {
   #loneBatches = 0;
 
   /** `run` answers with one result for each item, in their order; when it rejects, so does everything that was added to that batch. */
-  constructor(
-    run: (items: readonly T[]) => Promise<readonly R[]>,
-    { isolates = never, fullAt = Infinity }: BatcherOptions = {},
-  ) {
+  constructor(run: (items: readonly T[]) => Promise<readonly R[]>, { isolates = never }: BatcherOptions = {}) {
     this.#run = run;
     this.#isolates = isolates;
-    this.#fullAt = fullAt;
   }
 
   add(item: T): Promise<R> {
@@ -52,6 +46,11 @@ export class Batcher<T, R> {
     this.#enter({ items, resolve, reject });
   }
 
+  /** How many items wait. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** Runs what is waiting at once, whatever is under way: `run` is called before this returns. */
   flush(): void {
     if (this.#waiting.length === 0) return;
@@ -68,8 +67,7 @@ export class Batcher<T, R> {
   #enter(call: Call<T, R>): void {
     this.#waiting.push(call);
     this.#size += call.items.length;
-    if (this.#size >= this.#fullAt) this.flush();
-    else this.#working ??= this.#work();
+    this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
@@ -84,7 +82,7 @@ export class Batcher<T, R> {
     const calls = this.#waiting;
     this.#waiting = [];
     this.#size = 0;
-    if (calls.length > 1) this.#loneBatches = 0;
+    if (calls.length !== 1) this.#loneBatches = 0;
     return calls;
   }
 
@@ -116,8 +114,6 @@ export class Batcher<T, R> {
 }
 
 export interface BatcherOptions {
-  /** With so many items a batch waits for nothing more, not even for an earlier one: for what a connection keeps in order. @default none is full */
-  readonly fullAt?: number;
   /**
    * Whether an error may be one call's fault, and means that nothing of the batch was done: its calls are then run one by one, so that only the
    * guilty rejects. @default never

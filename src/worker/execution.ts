@@ -72,6 +72,8 @@ async function settleAfter(error: Error, delivery: Delivery, { log }: WorkerPart
   const fields = { queue, id: message.properties.correlationId, error: error.message };
   if (error instanceof DeliveryLostError) {
     log.warn("lease lost, the task runs again elsewhere", { ...fields, fence });
+    // It keeps its place until it is settled. Where it was, there is nothing more to do.
+    await delivery.handBack().catch(() => undefined);
     return;
   }
   try {

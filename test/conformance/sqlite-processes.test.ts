@@ -20,7 +20,10 @@ describe("several processes on one SQLite file", { timeout: TEST_TIMEOUT_MS }, (
     await using processes = new Processes(file.path);
     const consumers = processes.start(4, "consume");
     const producers = processes.start(4, "produce", each);
-    await eventually(() => expect(sentBy(producers)).toHaveLength(4 * each), PATIENCE);
+    await eventually(() => {
+      expect(failuresOf([...producers, ...consumers])).toEqual([]);
+      expect(sentBy(producers)).toHaveLength(4 * each);
+    }, PATIENCE);
     await eventually(() => expect(receivedBy(consumers).length).toBeGreaterThanOrEqual(4 * each), PATIENCE);
     expect(receivedBy(consumers).toSorted()).toEqual(sentBy(producers).toSorted());
     await using broker = openBroker(file.path);
@@ -174,6 +177,10 @@ class Processes implements AsyncDisposable {
 }
 
 type Told = Child<News> | undefined;
+
+function failuresOf(children: readonly Child<News>[]): readonly string[] {
+  return children.flatMap(({ news }) => news.flatMap((each) => ("failed" in each ? [each.failed] : [])));
+}
 
 function sentBy(children: readonly Told[]): readonly string[] {
   return newsOf(children).flatMap((news) => ("sent" in news ? [news.sent] : []));

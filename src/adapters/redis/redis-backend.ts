@@ -53,9 +53,7 @@ export class RedisBackend implements ResultBackend {
     const expiresMs = wholeMs(resultExpiresMs);
     this.groups = new RedisGroups({ ...shared, expiresMs });
     this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs: expiresMs }) });
-    this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs), {
-      fullAt: STORED_AT_ONCE,
-    });
+    this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs));
     this.#feed = new ResultFeed({
       subscriber: connections.subscriber,
       keys: this.#keys,
@@ -76,6 +74,7 @@ export class RedisBackend implements ResultBackend {
       const resolveRefused = (isStored: readonly boolean[]): void =>
         resolve(metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId));
       this.#results.submitAll(results, resolveRefused, reject);
+      if (this.#results.size >= STORED_AT_ONCE) this.#results.flush();
     });
   }
 

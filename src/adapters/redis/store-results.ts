@@ -11,7 +11,7 @@ export interface EncodedResult {
   readonly text: string;
 }
 
-/** Nothing where there is no fence; negative for that of a first run, which none that comes later can be too late for. */
+/** Nothing where there is no fence; behind a minus that of a first run, which is not remembered where that is the first to tell of the task. */
 export function fenceText({ fence, isFirstRun = false }: Pick<TaskMeta, "fence" | "isFirstRun">): string {
   if (fence === undefined) return "";
   return isFirstRun ? `-${fence}` : String(fence);
@@ -44,10 +44,10 @@ for i = 1, #KEYS, 2 do
   end
   if not isLate and not isOver then
     redis.call('PUBLISH', meta, text)
-    local isFirstRun = fence:sub(1, 1) == '-'
-    if fence ~= '' and not isFirstRun then
-      redis.call('SET', fenceKey, fence, 'PX', ttl)
-    elseif isFirst and not isFirstRun then
+    local isUnequalled = isFirst and fence:sub(1, 1) == '-'
+    if fence ~= '' and not isUnequalled then
+      redis.call('SET', fenceKey, fence:match('%d+'), 'PX', ttl)
+    elseif isFirst and not isUnequalled then
       redis.call('DEL', fenceKey)
     elseif not isFirst then
       redis.call('PEXPIRE', fenceKey, ttl)

@@ -2,11 +2,14 @@
 import { parentPort } from "node:worker_threads";
 import { ClockLeap } from "../../util/clock-leap.ts";
 import { systemClock as clock, uptimeOf } from "../../util/clock.ts";
+import { endOfTurn } from "../../util/end-of-turn.ts";
 import { toError } from "../../util/errors.ts";
 import { isEmpty, renewTable, TableView } from "./lease-table.ts";
 import type { FromThread, ToThread } from "./renewal-messages.ts";
 import type { OpenRenewer, Renewer, RenewerSource } from "./renewer.ts";
 
+/** How long it may take until a renewer is there, in milliseconds: most of what a thread needs in memory and time is its driver. */
+const OPENING_MS = 1_000;
 /** After a renewal that failed, in milliseconds. */
 const RETRY_MS = 200;
 /** How often it is looked at whether the system's time has leapt, in milliseconds: if so, leases seem to have run out and are renewed at once. */
@@ -41,10 +44,11 @@ class Keeping {
     const { table, intervalMs } = this.#order;
     const leap = new ClockLeap(clock);
     let hasFailed = false;
-    // What is held from now on is as good as renewed; whoever holds nothing for long needs no renewer.
+    // The table may have grown while this thread began. What is held from now on is as good as renewed, and needs no renewer yet.
+    await endOfTurn();
     if (isEmpty(this.#view)) {
       this.#view.lastRound = clock.now();
-      await this.#rest(intervalMs, leap);
+      await this.#rest(Math.max(0, intervalMs - OPENING_MS), leap);
     }
     while (!this.#ended.signal.aborted) {
       const error = await this.#renew();
@@ -59,10 +63,10 @@ class Keeping {
   /** Resolves with what was wrong. */
   async #renew(): Promise<string | undefined> {
     const { table, source, leaseMs } = this.#order;
-    const view = this.#view;
-    const at = clock.now();
     try {
       const renewer = (this.#renewer ??= await open(source));
+      const view = this.#view;
+      const at = clock.now();
       const lost = await renewTable(
         view,
         (receipts) => renewer.renew(receipts, leaseMs),

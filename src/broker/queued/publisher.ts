@@ -17,15 +17,15 @@ const CALLS_AT_ONCE = 50;
  */
 export class Publisher {
   readonly #check: (publications: readonly Publication[]) => void;
+  /** Whether pushes need not wait for each other: none has to look for its queues first, so that they stay in order. */
+  #maySendAhead: boolean;
   readonly #calls: Batcher<Call, UnroutableError | Holders>;
 
   /** `check` throws for what may not be published. */
   constructor(connection: StoreConnection, check: (publications: readonly Publication[]) => void) {
     this.#check = check;
-    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), {
-      isolates: isRefusal,
-      fullAt: connection.isRemote ? CALLS_AT_ONCE : Infinity,
-    });
+    this.#maySendAhead = connection.isRemote;
+    this.#calls = new Batcher((calls) => connection.run((store) => pushAll(store, calls)), { isolates: isRefusal });
   }
 
   /** As `Broker.publish`. Aborted before the store writes, nothing is published; after that, it is not known. */
@@ -44,6 +44,8 @@ export class Publisher {
         reject(error);
       };
       this.#calls.submit({ publications, until }, answer, fail);
+      this.#maySendAhead &&= publications.every(({ route }) => route.exchange === "");
+      if (this.#maySendAhead && this.#calls.size >= CALLS_AT_ONCE) this.#calls.flush();
     });
   }
 

@@ -259,15 +259,15 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       delivery.failSettling = undefined;
     }
     this.#somethingSettled?.resolve();
+    this.#somethingSettled = undefined;
     this.#refill();
   }
 
   /** What waits to be settled goes first: its leases may have run out meanwhile. Stopping ends the pause early. */
   async #pause(ms: number): Promise<void> {
-    const { clock, settler } = this.#context;
     const { signal } = this.#stopping;
-    await clock.sleep(ms, { signal }).catch(() => undefined);
-    await untilAborted(settler.idle(), signal).catch(() => undefined);
+    await this.#context.clock.sleep(ms, { signal }).catch(() => undefined);
+    await untilAborted(this.#allSettled(), signal).catch(() => undefined);
   }
 
   #fail(error: Error): void {
@@ -310,8 +310,8 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
 
   /** Resolves once nothing is being settled. */
   async #allSettled(): Promise<void> {
-    while ([...this.#unsettled].some((delivery) => delivery.isSettled)) {
-      this.#somethingSettled = deferred();
+    while (this.#settling > 0) {
+      this.#somethingSettled ??= deferred();
       await this.#somethingSettled.promise;
     }
   }

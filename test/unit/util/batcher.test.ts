@@ -30,6 +30,46 @@ describe("Batcher", () => {
     expect(batches).toEqual([[1], [2, 3, 4]]);
   });
 
+  it("runs what waits at once when it is flushed, beside what is under way; being idle means both", async () => {
+    const gates = [deferred(), deferred()];
+    const batches: (readonly number[])[] = [];
+    const batcher = new Batcher<number, number>(async (items) => {
+      const gate = gates[batches.push(items) - 1];
+      await gate?.promise;
+      return items;
+    });
+    const first = batcher.addAll([1, 2]);
+    await turn();
+    const second = batcher.add(3);
+    expect([batcher.size, batches]).toEqual([1, [[1, 2]]]);
+    batcher.flush();
+    batcher.flush();
+    expect([batcher.size, batches]).toEqual([0, [[1, 2], [3]]]);
+    let isIdle = false;
+    const idle = batcher.idle().then(() => (isIdle = true));
+    gates[1]?.resolve();
+    expect(await second).toBe(3);
+    await turn();
+    expect(isIdle).toBe(false);
+    gates[0]?.resolve();
+    expect(await first).toEqual([1, 2]);
+    await idle;
+  });
+
+  it("does not take whoever comes after a flush to be alone", async () => {
+    const { batcher, batches } = doubling();
+    const flushed = batcher.addAll([1, 2]);
+    batcher.flush();
+    await flushed;
+    await turn();
+    const later = Promise.resolve().then(() => Promise.resolve().then(() => batcher.add(4)));
+    await Promise.all([batcher.add(3), later]);
+    expect(batches).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
   it("rejects everything in a batch that fails, and goes on with the next", async () => {
     let failing = true;
     const batcher = new Batcher<string, string>(async (items) => {

@@ -35,11 +35,14 @@ function bench(
   app.resource("tx", { acquire: () => history.push("acquire"), rollback: () => history.push("rollback") });
   app.task("t", { bind: true }, task);
   const history: string[] = [];
+  /** How it was asked to be settled, also where that was in vain. */
+  const settlings: string[] = [];
   const lost = new AbortController();
   const giveUp = new AbortController();
   const trouble: Error[] = [];
   const { log, lines } = recordingLogger();
   const settle = (how: string) => (): Promise<void> => {
+    settlings.push(how);
     if (lost.signal.aborted) return Promise.reject(new DeliveryLostError("q"));
     history.push(how);
     return Promise.resolve();
@@ -97,6 +100,7 @@ function bench(
   return {
     execution: () => new Promise<boolean>((resolve) => execute(delivery, parts, resolve)),
     history,
+    settlings,
     lost,
     giveUp,
     trouble,
@@ -115,7 +119,7 @@ describe("an execution", () => {
   it("whose lease is lost tells its task, commits nothing, and stores nothing", async () => {
     const gate = deferred();
     let seen: AbortSignal | undefined;
-    const { execution, history, lost, lines } = bench(async (context) => {
+    const { execution, history, settlings, lost, lines } = bench(async (context) => {
       seen = context.signal;
       await gate.promise;
     });
@@ -127,6 +131,8 @@ describe("an execution", () => {
     gate.resolve();
     await expect.poll(() => history).toEqual(["acquire", "rollback"]);
     expect(lines.some(({ message }) => message.startsWith("lease lost"))).toBe(true);
+    // In vain; but it is what gives its place to another.
+    expect(settlings).toEqual(["hand-back"]);
   });
 
   it("whose outcome is refused, as a newer run of its task has told its own, records that", async () => {

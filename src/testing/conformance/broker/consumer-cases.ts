@@ -27,6 +27,23 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
     },
   },
   {
+    name: "what has come along is there without waiting, in its order, and comes no second time",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "1", "2", "3", "4");
+      const reader = stage.read(queue, { prefetch: 3 });
+      const first = await reader.next();
+      const [second, third, none] = [reader.consumer.poll(), reader.consumer.poll(), reader.consumer.poll()];
+      assert.deepEqual(
+        [first, second, third].map((each) => each && textOf(each)),
+        ["1", "2", "3"],
+      );
+      assert.equal(none, undefined);
+      await Promise.all([first.ack(), second?.ack(), third?.ack()]);
+      assert.equal(await reader.text(), "4");
+    },
+  },
+  {
     name: "a busy consumer keeps nothing from an idle one",
     run: async (stage) => {
       const queue = await stage.queue();

@@ -56,6 +56,20 @@ export const fenceCases: readonly Case<ResultStage>[] = [
     },
   },
   {
+    name: "of two first runs, as of a message that was replayed or sent again under its id, the later one counts",
+    async run(stage) {
+      const backend = await stage.open();
+      for (const isFirstRun of [true, false]) {
+        const id = `after ${isFirstRun ? "a first run" : "another"}`;
+        const earlier: TaskMeta = { ...runOf(id, 5, "STARTED"), isFirstRun };
+        assert.deepEqual(await backend.store([earlier]), []);
+        assert.deepEqual(await backend.store([{ ...runOf(id, 9, "FAILURE"), isFirstRun: true }]), []);
+        assert.deepEqual(await backend.store([{ ...earlier, state: "PROGRESS" }]), [id]);
+        assert.deepEqual(await resultOf(backend, id), { run: 9, state: "FAILURE" });
+      }
+    },
+  },
+  {
     name: "a meta without a fence is never refused, and leaves the record its fence",
     async run(stage) {
       const backend = await stage.open();

@@ -36,6 +36,36 @@ describe("QueuedBroker", () => {
     expect(callsOf("push")).toHaveLength(1);
   });
 
+  it("pushes ahead to a store that is elsewhere, in parts and in order", async () => {
+    const { broker, callsOf } = await setUp({ isRemote: true });
+    const texts = Array.from({ length: 120 }, (_, index) => String(index));
+    const publishing = texts.map((text) => broker.publish([toQueue("q", text)]));
+    await Promise.all(publishing);
+    expect(callsOf("push").map(([items]) => (items as readonly PushItem[]).length)).toEqual([50, 50, 20]);
+    expect(await new Reader(broker.consume(["q"], { prefetch: 1 }), systemClock).texts(120)).toEqual(texts);
+  });
+
+  it("keeps the order where a call has to ask for its exchange first", async () => {
+    const memory = new MemoryStore({ clock: new FakeClock() });
+    const exchange = async (name: string): Promise<StoredExchange | undefined> => {
+      await systemClock.sleep(5);
+      return memory.exchange(name);
+    };
+    await memory.declare({
+      queues: [{ name: "q" }],
+      exchanges: [{ name: "x", type: "direct" }],
+      bindings: [{ exchange: "x", queue: "q", routingKey: "k" }],
+    });
+    const { broker } = await setUp({ isRemote: true, exchange });
+    const texts = Array.from({ length: 120 }, (_, index) => String(index));
+    await Promise.all(
+      texts.map((text, index) =>
+        broker.publish([index === 3 ? to({ exchange: "x", routingKey: "k" }, text) : toQueue("q", text)]),
+      ),
+    );
+    expect(await new Reader(broker.consume(["q"], { prefetch: 1 }), systemClock).texts(120)).toEqual(texts);
+  });
+
   it("leaves out a call that was aborted before its turn ended, and publishes the others", async () => {
     const { broker } = await setUp();
     const controller = new AbortController();

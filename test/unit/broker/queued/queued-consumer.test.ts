@@ -64,6 +64,34 @@ describe("taking", () => {
     expect(await reader.text()).toBe("3");
   });
 
+  it("takes another for one whose lease was lost, once that has been settled in vain", async () => {
+    const { publish, read, clock } = await setUp({ renew: async (receipts) => receipts });
+    await publish("1", "2");
+    const reader = read(1);
+    const lost = await reader.next();
+    await clock.advance(LEASE_MS);
+    expect(lost.isLost).toBe(true);
+    await expect(lost.confirm()).rejects.toThrow(DeliveryLostError);
+    await expect(lost.handBack()).rejects.toThrow(DeliveryLostError);
+    expect(textOf(await reader.next())).toBe("1");
+  });
+
+  it("goes on after an outage though another consumer of the broker is never done settling", async () => {
+    let isAway = false;
+    const { broker, publish, read, clock, fail, heal } = await setUp({ settle: () => new Promise(() => undefined) });
+    await publish("1");
+    const busy = read(1);
+    void (await busy.next()).ack().catch(() => undefined);
+    fail(undefined, ["take"]);
+    const other = read(1);
+    await clock.advance(1_000);
+    heal();
+    isAway = broker.state === "lost";
+    await clock.advance(10_000);
+    await publish("2");
+    expect([isAway, textOf(await other.next())]).toEqual([true, "2"]);
+  });
+
   it("asks with the lease of the broker, and again when a wait was in vain", async () => {
     const { read, takes, clock } = await setUp();
     read(1);
@@ -134,10 +162,10 @@ describe("taking", () => {
 describe("settling", () => {
   it("sends all settlements of one turn in one call", async () => {
     const { publish, read, callsOf } = await setUp();
-    await publish(...Array.from({ length: 40 }, (_, index) => String(index)));
-    const deliveries = await read(100).take(40);
+    await publish(...Array.from({ length: 50 }, (_, index) => String(index)));
+    const deliveries = await read(50).take(50);
     await Promise.all(deliveries.map((delivery, index) => (index % 2 === 0 ? delivery.ack() : delivery.requeue())));
-    expect(callsOf("settle").map(([settlements]) => (settlements as readonly unknown[]).length)).toEqual([40]);
+    expect(callsOf("settle").map(([settlements]) => (settlements as readonly unknown[]).length)).toEqual([50]);
   });
 
   it("sends those of half the prefetch ahead, and takes as many, while the rest of the turn goes on", async () => {
