@@ -53,9 +53,9 @@ export class TableView {
   }
 }
 
-/** Whether nothing stands in the table. */
-export function isEmpty({ held }: TableView): boolean {
-  return held.every((hold) => hold === 0);
+/** Whether all that stands in the table was renewed, or held first, after `since`, in milliseconds since the epoch. */
+export function isFresh({ held, renewedAt }: TableView, since: number): boolean {
+  return held.every((hold, slot) => hold === 0 || (renewedAt[slot] ?? 0) > since);
 }
 
 /** Renews all that stands in the table, notes when, and returns how many were no longer held. Rejects as `renew` does. */

@@ -4,7 +4,7 @@ import { ClockLeap } from "../../util/clock-leap.ts";
 import { systemClock as clock, uptimeOf } from "../../util/clock.ts";
 import { endOfTurn } from "../../util/end-of-turn.ts";
 import { toError } from "../../util/errors.ts";
-import { isEmpty, renewTable, TableView } from "./lease-table.ts";
+import { isFresh, renewTable, TableView } from "./lease-table.ts";
 import type { FromThread, ToThread } from "./renewal-messages.ts";
 import type { OpenRenewer, Renewer, RenewerSource } from "./renewer.ts";
 
@@ -44,12 +44,10 @@ class Keeping {
     const { table, intervalMs } = this.#order;
     const leap = new ClockLeap(clock);
     let hasFailed = false;
-    // The table may have grown while this thread began. What is held from now on is as good as renewed, and needs no renewer yet.
+    // The table may have grown while this thread began. What was held first a moment ago needs no renewer yet.
     await endOfTurn();
-    if (isEmpty(this.#view)) {
-      this.#view.lastRound = clock.now();
-      await this.#rest(Math.max(0, intervalMs - OPENING_MS), leap);
-    }
+    const isFirst = isFresh(this.#view, clock.now() - OPENING_MS);
+    if (isFirst) await this.#rest(Math.max(0, intervalMs - OPENING_MS), leap);
     while (!this.#ended.signal.aborted) {
       const error = await this.#renew();
       if (error !== undefined && !hasFailed) tell({ kind: "failed", table, error });
