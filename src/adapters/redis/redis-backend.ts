@@ -33,7 +33,7 @@ export interface RedisBackendOptions {
 }
 
 /**
- * Results as Celery keeps and publishes them: `celery/backends/redis.py`. What one turn of the event loop stores is one round trip, and what a
+ * Results as Celery keeps and publishes them: `celery/backends/redis.py`. What one turn of the event loop stores is one round trip for each fifty, and what a
  * process waits for is one subscription.
  */
 export class RedisBackend implements ResultBackend {

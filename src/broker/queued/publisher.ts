@@ -12,12 +12,13 @@ import { isRefusal, type StoreConnection } from "./store-connection.ts";
 const CALLS_AT_ONCE = 50;
 
 /**
- * Routes and pushes: all calls of one turn of the event loop in one push, each with an outcome of its own. Nothing is cached from one push
- * to the next: other processes declare and remove queues too.
+ * Routes and pushes: all calls of one turn of the event loop in one push, or in parts of 50 to a store that is elsewhere, each with an outcome of its own.
+ * Nothing is cached from one push to the next: other processes declare and remove queues too. Pushes stay in order, but for one that met a missing queue and is
+ * made again: parts that were sent after it may be there before it.
  */
 export class Publisher {
   readonly #check: (publications: readonly Publication[]) => void;
-  /** Whether pushes need not wait for each other: none has to look for its queues first, so that they stay in order. */
+  /** Whether a push need not wait for the one before it: until a call has to look for its queues first, which others would overtake. */
   #maySendAhead: boolean;
   readonly #calls: Batcher<Call, UnroutableError | Holders>;
 

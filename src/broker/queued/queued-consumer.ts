@@ -206,7 +206,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       this.#failures = 0;
       const deliveries = this.#hold(leased, since);
       this.#taking = undefined;
-      // There is no more for now: these are begun before the store is asked again. Else the store works while these run.
+      // Fewer than were asked for are all there are: they are begun before the store is asked again. Else it is asked at once, to work while they run.
       if (leased.length === 0 || leased.length === options.max) this.#refill();
       else if (!this.#isGathering) void this.#takeAfterTurn();
       this.#handOut(deliveries);
