@@ -1,4 +1,4 @@
-import type { Celeriac, SendOptions, Task } from "celeriac";
+import type { Celeriac, SendOptions, Signature, Task } from "celeriac";
 import { Worker } from "celeriac/worker";
 import {
   ARGUMENT,
@@ -150,8 +150,9 @@ class OpenApp implements AsyncDisposable {
     ({ app: this.app, task: this.task } = openApp(url, options));
   }
 
-  sendMany(count: number, options: SendOptions = {}): Promise<unknown> {
-    return this.app.sendBatch(Array.from({ length: count }, () => this.task.s(ARGUMENT).set(options)));
+  sendMany(count: number, options?: SendOptions): Promise<unknown> {
+    const call = (): Signature => (options === undefined ? this.task.s(ARGUMENT) : this.task.s(ARGUMENT).set(options));
+    return this.app.sendBatch(Array.from({ length: count }, call));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,7 @@ import type { KeyStore } from "../broker/key-store.ts";
 import { Signature } from "../canvas/signature.ts";
 import { AsyncResult, type ResultSource } from "../result/async-result.ts";
 import type { ResultWatcher } from "../result/result-watcher.ts";
+import { andThen } from "../util/and-then.ts";
 import { systemClock, type Clock } from "../util/clock.ts";
 import { silentLogger, type Logger } from "../util/logger.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -124,17 +125,7 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     calls: Calls,
     options: Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy"> = {},
   ): Promise<{ readonly [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never }> {
-    const { producer, timedKeys, eager } = this.#resolved();
-    checkRequiredEnv(this, "producer");
-    const prepared = producer.prepare(calls);
-    const requests = prepared instanceof Promise ? await prepared : prepared;
-    const ids = this.config.taskAlwaysEager
-      ? await eager.runAll(requests)
-      : await timedKeys.publish(requests, (free) => producer.publish(free, options));
-    const results = requests.map(({ request: { id, parentId } }, index) => {
-      if (ids[index] === id) currentRun()?.children.push({ id });
-      return this.result(ids[index] ?? id, parentId);
-    });
+    const results = await this.#send(calls, options, (sent) => sent);
     return results as unknown as {
       [I in keyof Calls]: Calls[I] extends Signature<infer Result> ? AsyncResult<Result> : never;
     };
@@ -262,7 +253,30 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     });
   }
 
-  #sendOne<Result>(call: Signature<Result>): Promise<AsyncResult<Result>> {
-    return this.sendBatch([call], call.options).then(([result]) => result);
+  #sendOne(call: Signature): Promise<AsyncResult> {
+    return this.#send([call], call.options, ([result]) => result as AsyncResult);
+  }
+
+  /** Gives what `answer` makes of the results. No async function, as few on a send's way are: each promise costs it more than most of what is done. */
+  #send<T>(
+    calls: readonly Signature[],
+    options: SendOptions,
+    answer: (results: readonly AsyncResult[]) => T,
+  ): Promise<T> {
+    const { producer, timedKeys, eager } = this.#resolved();
+    checkRequiredEnv(this, "producer");
+    return andThen(producer.prepare(calls), (requests) => {
+      const sent = this.config.taskAlwaysEager
+        ? eager.runAll(requests)
+        : timedKeys.publish(requests, (free) => producer.publish(free, options));
+      return sent.then((ids) => answer(this.#resultsOf(requests, ids)));
+    });
+  }
+
+  #resultsOf(requests: readonly RoutedRequest[], ids: readonly string[]): readonly AsyncResult[] {
+    return requests.map(({ request: { id, parentId } }, index) => {
+      if (ids[index] === id) currentRun()?.children.push({ id });
+      return this.result(ids[index] ?? id, parentId);
+    });
   }
 }

@@ -27,12 +27,21 @@ export function makeTask(
   return {
     name,
     options,
-    delay: async (...args) => caller.send(withArguments(args, false)),
-    applyAsync: async (call) => caller.send(withOptions(call)),
+    delay: (...args) => rejecting(() => caller.send(withArguments(args, false))),
+    applyAsync: (call) => rejecting(() => caller.send(withOptions(call))),
     apply: async (call) => caller.runHere(withOptions(call)),
     s: (...args) => withArguments(args, false),
     si: (...args) => withArguments(args, true),
   };
+}
+
+/** As an async function, at less cost: what `send` throws rejects. */
+function rejecting<T>(send: () => Promise<T>): Promise<T> {
+  try {
+    return send();
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What a task was called with: positions, or the one object of a keyword task. */

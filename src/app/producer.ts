@@ -3,7 +3,7 @@ import type { Publication, UniqueKey } from "../broker/broker.ts";
 import { BrokerUnavailableError, UnroutableError } from "../broker/errors.ts";
 import type { Signature } from "../canvas/signature.ts";
 import type { TaskRequest } from "../message/task-request.ts";
-import { TaskRouter, type TaskRoute } from "../routing/task-router.ts";
+import { routeOf, TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Abortable } from "../util/abortable.ts";
 import { andThen } from "../util/and-then.ts";
@@ -65,15 +65,13 @@ export class Producer {
    * Publishes requests in one round trip. Resolves once the broker has them all, with the ids of their calls: one that another with the same
    * unique key has forestalled is not sent, and its id is that one's. Rejects within the deadline whatever the broker does.
    */
-  async publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<readonly string[]> {
+  publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<readonly string[]> {
     const { config, clock } = this.#options;
-    const publications = requests.map(({ request, route }) => this.#publication(request, route));
     const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
     const error = (): Error => new PublishTimeoutError(nameOf(requests), timeoutMs);
-    const holders = await within({ clock, ms: timeoutMs, error, signal: options.signal }, (until) =>
-      this.#publishWithRetries(publications, options, until),
+    return within({ clock, ms: timeoutMs, error, signal: options.signal }, (until) =>
+      this.#publishWithRetries(requests, options, until),
     );
-    return requests.map(({ request }, index) => holders[index] ?? request.id);
   }
 
   /**
@@ -94,8 +92,7 @@ export class Producer {
     const { config, clock } = this.#options;
     const now = clock.now();
     const delayMs = request.eta === null ? 0 : Math.max(0, request.eta.getTime() - now);
-    const unique = this.#uniqueKeyOf(request);
-    return { message: messageOf(request, config, now), route, delayMs, ...(unique === undefined ? {} : { unique }) };
+    return { message: messageOf(request, config, now), route, delayMs, unique: this.#uniqueKeyOf(request) };
   }
 
   /** A key that is held until the start is not taken again for a retry. One that is held for a time is no affair of the message: see `TimedKeys`. */
@@ -121,7 +118,8 @@ export class Producer {
   #routedRequest(call: Signature, taskOptions: TaskOptions, family: Family): RoutedRequest {
     const { config, clock } = this.#options;
     const said = routeSaid(taskOptions, call.options);
-    const { priority, ...destination } = this.#router.route(call.task, call.args, call.kwargs, said);
+    const found = this.#router.route(call.task, call.args, call.kwargs, said);
+    const { priority } = found;
     const request = buildRequest(priority === undefined ? call : call.set({ priority }), {
       config,
       taskOptions,
@@ -129,10 +127,10 @@ export class Producer {
       replyTo: this.#oid,
       family,
     });
-    return { request, route: this.#routeOf(destination) };
+    return { request, route: this.#wayOf(found) };
   }
 
-  #routeOf({ queue, exchange, routingKey }: TaskRoute): Route {
+  #wayOf({ queue, exchange, routingKey }: TaskRoute): Route {
     const { queues, config } = this.#options;
     if (queue !== undefined) return routeTo(queues.get(queue), routingKey);
     if (exchange !== undefined) return { exchange, routingKey: routingKey ?? config.taskDefaultRoutingKey };
@@ -140,14 +138,16 @@ export class Producer {
   }
 
   async #publishWithRetries(
-    publications: readonly Publication[],
+    requests: readonly RoutedRequest[],
     options: SendOptions,
     until: Abortable,
-  ): Promise<readonly (string | undefined)[]> {
+  ): Promise<readonly string[]> {
     const { config, clock } = this.#options;
+    const publications = requests.map(({ request, route }) => this.#publication(request, route));
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.#publishOnce(publications, until);
+        const holders = await this.#publishOnce(publications, until);
+        return requests.map(({ request }, index) => holders[index] ?? request.id);
       } catch (error) {
         const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
         const mayRetry = (options.publishRetry ?? config.taskPublishRetry) && tries < policy.maxRetries;
@@ -184,12 +184,7 @@ function routeSaid(task: TaskOptions, call: SendOptions): TaskRoute {
   const { queue, exchange } = hasDestination ? call : task;
   const routingKey = call.routingKey ?? (hasDestination ? undefined : task.routingKey);
   const priority = call.priority ?? task.priority;
-  return {
-    ...(queue === undefined ? {} : { queue }),
-    ...(exchange === undefined ? {} : { exchange }),
-    ...(routingKey === undefined ? {} : { routingKey }),
-    ...(priority === undefined ? {} : { priority }),
-  };
+  return routeOf({ queue, exchange, routingKey, priority });
 }
 
 function nameOf(requests: readonly RoutedRequest[]): string {

@@ -113,14 +113,13 @@ function headersOf(request: TaskRequest, compression: string | undefined): Recor
 }
 
 function propertiesOf(request: TaskRequest, now: number | undefined): MessageProperties {
-  const { expires, priority, replyTo } = request;
-  return {
-    correlationId: request.id,
-    ...(replyTo === null ? {} : { replyTo }),
-    priority: priority ?? 0,
-    deliveryMode: 2,
-    ...(expires === null ? {} : { expirationMs: Math.max(0, expires.getTime() - (now ?? systemClock.now())) }),
-  };
+  const { id: correlationId, expires, priority, replyTo } = request;
+  const properties: { -readonly [K in keyof MessageProperties]: MessageProperties[K] } =
+    replyTo === null ? { correlationId } : { correlationId, replyTo };
+  properties.priority = priority ?? 0;
+  properties.deliveryMode = 2;
+  if (expires !== null) properties.expirationMs = Math.max(0, expires.getTime() - (now ?? systemClock.now()));
+  return properties;
 }
 
 function isoOrNull(date: Date | null, path: string): string | null {

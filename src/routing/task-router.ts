@@ -57,7 +57,7 @@ export class TaskRouter {
       const found = router(name, args, kwargs, options);
       if (found !== null && found !== undefined) return merge(readRoute(found, `The route of "${name}"`), options);
     }
-    return merge({}, options);
+    return routeOf(options);
   }
 }
 
@@ -65,13 +65,13 @@ function merge(route: TaskRoute, options: TaskRoute): TaskRoute {
   const elsewhere = options.queue !== undefined || options.exchange !== undefined;
   const { queue, exchange } = elsewhere ? options : route;
   const routingKey = options.routingKey ?? (elsewhere ? undefined : route.routingKey);
-  return defined({ queue, exchange, routingKey, priority: options.priority ?? route.priority });
+  return routeOf({ queue, exchange, routingKey, priority: options.priority ?? route.priority });
 }
 
 type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
 
-/** Written out: every call comes here. */
-function defined({ queue, exchange, routingKey, priority }: Loose<TaskRoute>): TaskRoute {
+/** A route of what is said of it. Written out: every call comes here. */
+export function routeOf({ queue, exchange, routingKey, priority }: Loose<TaskRoute>): TaskRoute {
   const route: { -readonly [K in keyof TaskRoute]: TaskRoute[K] } = {};
   if (queue !== undefined) route.queue = queue;
   if (exchange !== undefined) route.exchange = exchange;
@@ -173,7 +173,7 @@ function readRoute(value: unknown, entry: string): TaskRoute {
   const route = value as Readonly<Record<string, unknown>>;
   const { queue, exchange, priority } = route;
   const routingKey = route["routingKey"] ?? route["routing_key"];
-  return defined({
+  return routeOf({
     queue: isAbsent(queue) ? undefined : readName(queue, `${entry}.queue`),
     exchange: isAbsent(exchange) ? undefined : readText(exchange, `${entry}.exchange`),
     routingKey: isAbsent(routingKey) ? undefined : readText(routingKey, `${entry}.routingKey`),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from "vitest";
-import { RedisReplyError, script } from "../../src/adapters/redis/connections/redis-link.ts";
+import { RedisReplyError, script, type Command } from "../../src/adapters/redis/connections/redis-link.ts";
 import type { SupervisedConnections } from "../../src/adapters/redis/connections/supervised-connections.ts";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
 import { redisConnections } from "../support/redis-connections.ts";
@@ -22,9 +22,9 @@ it("answers a command with texts, numbers, nothing, and lists of them", async ()
   expect(await commands.command(["SET", "text", "ünïcode \0🥕"])).toBe("OK");
   expect(await commands.command(["GET", "text"])).toBe("ünïcode \0🥕");
   expect(await commands.command(["GET", "missing"])).toBe(null);
-  expect(await commands.command(["RPUSH", "list", "a", 1, Buffer.from("ü")])).toBe(3);
+  expect(await commands.command(["RPUSH", "list", "a", 1, "ü"])).toBe(3);
   expect(await commands.command(["LRANGE", "list", 0, -1])).toEqual(["a", "1", "ü"]);
-  expect(await commands.command(["SET", "empty", Buffer.alloc(0)])).toBe("OK");
+  expect(await commands.command(["SET", "empty", ""])).toBe("OK");
   expect(await commands.command(["GET", "empty"])).toBe("");
 });
 
@@ -40,6 +40,16 @@ it("rejects a pipeline with its first error reply, and does the rest even so", a
   const refused = commands.pipeline([["SET", "rest", 1], ["LPUSH", "rest", 2], ["NOSUCH"], ["INCR", "rest"]]);
   await expect(refused).rejects.toMatchObject({ name: "RedisReplyError", code: "WRONGTYPE" });
   expect(await commands.command(["GET", "rest"])).toBe("2");
+});
+
+it("does none of a transaction whose commands fail to come, and goes on with another connection", async () => {
+  const { commands } = connections;
+  const half = function* (): Iterable<Command> {
+    yield ["SET", "half", "x".repeat(100_000)];
+    throw new Error("no more of them");
+  };
+  await expect(commands.transaction(half())).rejects.toThrow("no more of them");
+  expect(await commands.command(["EXISTS", "half"])).toBe(0);
 });
 
 it("does none of a transaction when one of its commands is no command", async () => {
@@ -106,8 +116,8 @@ it("opens one socket for a role, however many ask for it at once", async () => {
 it("refuses what is too long to be written, and goes on with the rest", async () => {
   await using others = redisConnections(server.url);
   const tooLong = "x".repeat(2 ** 27);
-  const pipeline = Array.from({ length: 5 }, () => ["ECHO", tooLong] as const);
-  await expect(others.commands.pipeline(pipeline)).rejects.toThrow(RangeError);
+  const command = ["EXISTS", ...Array.from({ length: 5 }, () => tooLong)] as const;
+  await expect(others.commands.command(command)).rejects.toThrow(RangeError);
   expect(await others.commands.command(["ECHO", "short"])).toBe("short");
 });
 

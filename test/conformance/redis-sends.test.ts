@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { StoreKeys } from "../../src/adapters/redis/store/keys.ts";
 import { PushAttempts } from "../../src/adapters/redis/store/push-attempts.ts";
 import { push } from "../../src/adapters/redis/store/push.ts";
-import type { RedisLink } from "../../src/adapters/redis/connections/redis-link.ts";
+import type { Command, RedisLink } from "../../src/adapters/redis/connections/redis-link.ts";
 import type { Publication } from "../../src/broker/broker.ts";
-import { BrokerUnavailableError } from "../../src/broker/errors.ts";
+import { BrokerUnavailableError, UnroutableError } from "../../src/broker/errors.ts";
 import { QueuedBroker } from "../../src/broker/queued/queued-broker.ts";
 import { toQueue } from "../../src/testing/conformance/broker/stage.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
@@ -79,9 +79,9 @@ describe("a send that the network holds back", () => {
     const held: (() => Promise<unknown>)[] = [];
     const holding = new Proxy(scene.direct, {
       get: (link, name) =>
-        name === "script" && held.length === 0
-          ? (...args: Parameters<RedisLink["script"]>) => {
-              held.push(() => link.script(...args));
+        name === "transaction" && held.length === 0
+          ? (commands: Iterable<Command>) => {
+              held.push(() => link.transaction(commands));
               return Promise.reject(new BrokerUnavailableError("redis:", "its answer did not come"));
             }
           : (Reflect.get(link, name) as (...args: unknown[]) => unknown).bind(link),
@@ -91,9 +91,23 @@ describe("a send that the network holds back", () => {
     await expect(push({ link: holding, keys, attempts }, items, 0)).rejects.toThrow("did not come");
     await push({ link: holding, keys, attempts }, items, 0);
     for (const send of held) await send();
+    expect(held).toHaveLength(1);
     expect(await scene.count()).toBe(1);
   });
 });
+
+it("a batch for a queue that nobody has declared leaves nothing in any of its lists", async () => {
+  await using scene = await Scene.open();
+  const publications = [toQueue("nowhere", "x"), withPriority(toQueue("nowhere", "y"), 9), toQueue(scene.queue, "z")];
+  await expect(scene.broker.publish(publications)).rejects.toThrow(UnroutableError);
+  expect(await scene.direct.command(["KEYS", `${scene.prefix}nowhere*`])).toEqual([]);
+  expect(await scene.count()).toBe(0);
+});
+
+function withPriority(publication: Publication, priority: number): Publication {
+  const { message } = publication;
+  return { ...publication, message: { ...message, properties: { ...message.properties, priority } } };
+}
 
 function withKey(queue: string, owner: string): Publication {
   const publication = toQueue(queue, owner);

@@ -89,22 +89,35 @@ function read(reply: RawReply): Answer {
   return reply instanceof Error ? new RedisReplyError(reply.message) : (reply as Reply);
 }
 
-/** Commands in Redis' protocol, in as few pieces as can be. */
-export function encodeCommands(commands: readonly Command[]): readonly (string | Buffer)[] {
-  const pieces: (string | Buffer)[] = [];
+/** So many characters are written at once: the server reads them while the rest is made. */
+const PIECE = 32_768;
+
+/** Of ASCII alone: that is copied in half the time. */
+export type TextEncoding = "latin1" | "utf8";
+
+/** Writes commands in Redis' protocol, and returns how many. They are asked for one by one. */
+export function writeCommands(
+  commands: Iterable<Command>,
+  write: (text: string, encoding: TextEncoding) => void,
+): number {
+  let count = 0;
   let text = "";
+  let encoding: TextEncoding = "latin1";
   for (const command of commands) {
+    count += 1;
     text += `*${command.length}\r\n`;
     for (const argument of command) {
-      if (typeof argument === "object") {
-        pieces.push(`${text}$${argument.length}\r\n`, argument);
-        text = "\r\n";
-      } else {
-        const value = String(argument);
-        text += `$${Buffer.byteLength(value)}\r\n${value}\r\n`;
-      }
+      const value = String(argument);
+      const size = Buffer.byteLength(value);
+      if (size !== value.length) encoding = "utf8";
+      text += `$${size}\r\n${value}\r\n`;
+    }
+    if (text.length >= PIECE) {
+      write(text, encoding);
+      text = "";
+      encoding = "latin1";
     }
   }
-  pieces.push(text);
-  return pieces;
+  if (text !== "") write(text, encoding);
+  return count;
 }

@@ -4,7 +4,7 @@ import { uptimeOf, type Clock } from "../../../util/clock.ts";
 import { toError } from "../../../util/errors.ts";
 import { startTimer } from "../../../util/timer.ts";
 import { within } from "../../../util/within.ts";
-import { Batch, encodeCommands, type Answer, type BatchOptions } from "./batch.ts";
+import { Batch, writeCommands, type Answer, type BatchOptions, type TextEncoding } from "./batch.ts";
 import { createClient, loginCommands, type Endpoint } from "./endpoint.ts";
 import { judge, SilenceError, UnusableError } from "./failure.ts";
 import { RedisReplyError, type Command } from "./redis-link.ts";
@@ -98,13 +98,13 @@ export class Connection {
   }
 
   /** Resolves with all answers, errors among them; rejects with UnusableError when the connection is lost before. */
-  send(commands: readonly Command[]): Promise<readonly Answer[]> {
-    return this.#write(commands, { size: commands.length });
+  send(commands: Iterable<Command>): Promise<readonly Answer[]> {
+    return this.#write(commands);
   }
 
   /** SUBSCRIBE and its like, and what is sent to a connection that listens: ioredis must know these by their names. */
   async call(name: string, ...args: readonly string[]): Promise<void> {
-    const [answer] = await this.#write([[name.toUpperCase(), ...args]], { size: 1, name, args });
+    const [answer] = await this.#write([[name.toUpperCase(), ...args]], { name, args });
     if (answer instanceof RedisReplyError) throw answer;
   }
 
@@ -121,20 +121,31 @@ export class Connection {
     for (const listener of this.#lossListeners) listener();
   }
 
-  #write(
-    commands: readonly Command[],
-    options: Pick<BatchOptions, "size" | "name" | "args">,
-  ): Promise<readonly Answer[]> {
+  #write(commands: Iterable<Command>, options: Pick<BatchOptions, "name" | "args"> = {}): Promise<readonly Answer[]> {
     if (this.#loss !== undefined) return Promise.reject(this.#loss);
-    // What is too long to be encoded throws here, before a reply to it is owed.
-    const pieces = encodeCommands(commands);
-    const batch = new Batch({ ...options, sentAt: uptimeOf(this.#clock) }, this.#events);
+    const size = this.#writeAll(commands);
+    const batch = new Batch({ ...options, size, sentAt: uptimeOf(this.#clock) }, this.#events);
     this.#owed.push(batch);
     this.#stopWatching ??= startTimer(this.#clock, SILENCE_MS, () => this.#watch());
     this.#enqueue(batch);
-    // A socket that is destroyed by now takes what is written, and drops it.
-    for (const piece of pieces) this.client.stream.write(piece);
     return batch.answers;
+  }
+
+  /** Throws what making the commands throws; where half of them are written already, the connection is of no more use. */
+  #writeAll(commands: Iterable<Command>): number {
+    let pieces = 0;
+    const write = (text: string, encoding: TextEncoding): void => {
+      pieces += 1;
+      // A socket that is destroyed by now takes what is written, and drops it.
+      this.client.stream.write(text, encoding);
+    };
+    try {
+      return writeCommands(commands, write);
+    } catch (error) {
+      if (pieces > 0)
+        this.lose(new UnusableError("what was sent to it could not be written to its end.", { cause: error }));
+      throw error;
+    }
   }
 
   /** ioredis awaits its replies. It rejects it at once when the socket is closing. */

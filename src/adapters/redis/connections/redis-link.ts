@@ -1,7 +1,7 @@
 /** The contract between Redis' connections and what stands on them. `supervised-connections.ts` implements it. */
 import { createHash } from "node:crypto";
 
-export type Argument = string | number | Buffer;
+export type Argument = string | number;
 export type Command = readonly [name: string, ...args: Argument[]];
 /** What Redis answers; bytes are read as UTF-8. */
 export type Reply = string | number | null | readonly Reply[];
@@ -16,7 +16,7 @@ export interface RedisLink extends AsyncDisposable {
   /** One round trip; replies in order. Others' commands may come between. Rejects with the first error reply; the other commands are done even so. */
   pipeline(commands: readonly Command[]): Promise<readonly Reply[]>;
   /** The same within MULTI … EXEC. When Redis refuses one of the commands before EXEC, none is done. */
-  transaction(commands: readonly Command[]): Promise<readonly Reply[]>;
+  transaction(commands: Iterable<Command>): Promise<readonly Reply[]>;
   /** EVALSHA; the script is loaded where the server does not know it. */
   script(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>;
   /** Drops the connection; what is under way rejects. The next use opens another. */

@@ -9,8 +9,11 @@ export interface SupervisedLinkOptions {
   readonly unavailable: Unavailable;
 }
 
-const MULTI: Command = ["MULTI"];
-const EXEC: Command = ["EXEC"];
+function* inTransaction(commands: Iterable<Command>): Iterable<Command> {
+  yield ["MULTI"];
+  yield* commands;
+  yield ["EXEC"];
+}
 
 /** A role: one connection at a time, opened at first use, and anew by the first use after it was lost. */
 export class SupervisedLink implements RedisLink {
@@ -37,10 +40,9 @@ export class SupervisedLink implements RedisLink {
     return this.#use((connection) => connection.send(commands));
   }
 
-  async transaction(commands: readonly Command[]): Promise<readonly Reply[]> {
-    if (commands.length === 0) return [];
+  async transaction(commands: Iterable<Command>): Promise<readonly Reply[]> {
     return this.#use(async (connection) => {
-      const answers = await connection.send([MULTI, ...commands, EXEC]);
+      const answers = await connection.send(inTransaction(commands));
       const done = answers.at(-1);
       // What was refused before EXEC tells more than EXEC does of it.
       return Array.isArray(done) ? (done as readonly Reply[]) : answers;

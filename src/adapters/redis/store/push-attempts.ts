@@ -68,10 +68,11 @@ export class PushAttempts {
   /** What became of those that were pushed before; the others are to be pushed now. */
   async outcomes(items: readonly PushItem[]): Promise<ReadonlyMap<PushItem, string | undefined>> {
     const outcomes = new Map<PushItem, string | undefined>();
-    const before = items.flatMap((item) => {
+    const before: (Unanswered & { readonly item: PushItem })[] = [];
+    for (const item of items) {
       const unanswered = this.#unanswered.get(item.message);
-      return unanswered === undefined ? [] : [{ item, ...unanswered }];
-    });
+      if (unanswered !== undefined) before.push({ item, ...unanswered });
+    }
     if (before.length === 0) return outcomes;
     const attempts = [...new Set(before.map(({ attempt }) => attempt))];
     const answers = (await this.#link.script(GIVE_UP, attempts, [])) as readonly string[];

@@ -2,7 +2,7 @@ import { script, type Script } from "../connections/redis-link.ts";
 import { KEYS, NOW, PLACES, UNIQUE_KEYS } from "./lua.ts";
 
 /**
- * `exists(queue)`: whether it was declared, by us or with Celery's own bindings, or whether anything is in it: then it becomes one of ours. A queue
+ * `exists(queue, added)`: whether it was declared, by us or with Celery's own bindings, or whether anything is in it apart from what this transaction has `added`: then it becomes one of ours. A queue
  * that has expired is gone, though nobody may have removed it yet. Fails where another program has something else than a list in the place of one, so that a
  * script that asks before it writes fails before it has filled other queues.
  */
@@ -14,8 +14,8 @@ local function ready_in(queue)
   return ready
 end
 
-local function exists(queue)
-  local ready = ready_in(queue)
+local function exists(queue, added)
+  local ready = ready_in(queue) - (added or 0)
   local expires_ms = redis.call('HGET', QUEUES, queue)
   if expires_ms == '' then return true end
   if expires_ms then
