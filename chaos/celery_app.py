@@ -45,7 +45,7 @@ def remember_parent(**_):
 
 def write(call, what, **more):
     line = {"id": call, "at": int(time.time() * 1000), "what": what, **more}
-    os.write(journal, (json.dumps(line, separators=(",", ":")) + "\n").encode())
+    os.write(journal, ("\n" + json.dumps(line, separators=(",", ":")) + "\n").encode())
 
 
 def write_run(task, what, **more):

@@ -19,7 +19,10 @@ export interface Run {
   readonly runtime?: "python";
 }
 
-/** One file that any number of processes append to: a short line is written whole, or not at all when its writer is killed. */
+/**
+ * One file that any number of processes append to. A writer that is killed may leave the beginning of a line, where that crosses into another page of memory:
+ * so each begins a line of its own, and what is torn counts as not written, as nothing that should follow it was done.
+ */
 export class Journal {
   readonly #file: number;
 
@@ -28,11 +31,11 @@ export class Journal {
   }
 
   write(entry: Entry): void {
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
+    writeSync(this.#file, `\n${JSON.stringify(entry)}\n`);
   }
 }
 
 export function readJournal(path: string): readonly Entry[] {
   const lines = readFileSync(path, "utf8").split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Entry);
+  return lines.filter((line) => line.endsWith("}")).map((line) => JSON.parse(line) as Entry);
 }
