@@ -8,7 +8,7 @@ const LAYERS = [
   ["util"],
   ["message"],
   ["routing"],
-  ["broker", "backend", "pool"],
+  ["broker", "backend", "pool", "events", "control"],
   ["adapters"],
   ["app", "canvas", "result"],
   ["worker"],

@@ -48,6 +48,11 @@ export {
   UnroutableError,
 } from "./broker/errors.ts";
 export { Signature } from "./canvas/signature.ts";
+export type { Audience } from "./control/command.ts";
+export { ControlUnsupportedError } from "./control/errors.ts";
+export type { AskOptions, RemoteControl } from "./control/remote-control.ts";
+export type { CeleryEvent, EventFields, EventOf, EventType, OtherEvent } from "./events/event.ts";
+export type { EventReceiver, EventReceiverOptions, ReceivedEvent } from "./events/event-receiver.ts";
 export { EncodeError, UnreadableMessageError } from "./message/errors.ts";
 export { Decimal, PlainDate, PlainDateTime, PlainTime, PreciseDate, Uuid } from "./message/python-values.ts";
 export { AsyncResult, type GetOptions } from "./result/async-result.ts";

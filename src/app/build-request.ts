@@ -12,8 +12,12 @@ import { checkSendOptions } from "./check-send-options.ts";
 import type { SendOptions } from "./send-options.ts";
 import type { TaskOptions } from "./task-options.ts";
 
-/** Who sent it. Celery: `celery/utils/nodenames.py:anon_nodename`. */
-const ORIGIN = `gen${String(process.pid)}@${hostname()}`;
+const ORIGIN = anonymousNode();
+
+/** Who sends from this process, where it is no worker. Celery: `celery/utils/nodenames.py:anon_nodename`. */
+export function anonymousNode(): string {
+  return `gen${String(process.pid)}@${hostname()}`;
+}
 
 /** What a call is made of besides its own signature. */
 export interface RequestContext {

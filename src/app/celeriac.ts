@@ -2,12 +2,15 @@ import type { ResultBackend } from "../backend/result-backend.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { KeyStore } from "../broker/key-store.ts";
 import { Signature } from "../canvas/signature.ts";
+import type { RemoteControl } from "../control/remote-control.ts";
 import { AsyncResult, type ResultSource } from "../result/async-result.ts";
 import type { ResultWatcher } from "../result/result-watcher.ts";
+import { EventReceiver, type EventReceiverOptions } from "../events/event-receiver.ts";
 import { andThen } from "../util/and-then.ts";
 import { systemClock, type Clock } from "../util/clock.ts";
 import { silentLogger, type Logger } from "../util/logger.ts";
 import type { ResolvedConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { DefineStub, DefineTask, TaskBody, TaskDefinition } from "./define-task.ts";
 import { checkRequiredEnv, readEnvironment, type Environment } from "./environment.ts";
 import { InvalidArgumentsError, TaskDefinitionError } from "./errors.ts";
@@ -143,6 +146,16 @@ export class Celeriac<Resources extends object = object> implements ResultSource
     await revokeTasks(taskIds, options, { keys, backend, now: this.clock.now() });
   }
 
+  /**
+   * What workers and producers, those in Python too, tell of themselves and of tasks from now on. Resolves once it listens; close it with `await using`.
+   * Rejects with BrokerUnavailableError, and with ConfigError where the broker has no pub/sub.
+   */
+  async events(options: EventReceiverOptions = {}): Promise<EventReceiver> {
+    const { broadcaster } = await this.broker();
+    if (broadcaster === undefined) throw new ConfigError("Events need a broker with pub/sub, which this one has not.");
+    return EventReceiver.listen(broadcaster, { ...options, clock: this.clock });
+  }
+
   // ── Configuration ──
 
   /** The effective configuration, resolved at first use and frozen from then on. Throws ConfigError. */
@@ -218,6 +231,11 @@ export class Celeriac<Resources extends object = object> implements ResultSource
   /** The result backend, or undefined when the app has none. Rejects with ResultBackendUnavailableError. */
   optionalResultBackend(): Promise<ResultBackend | undefined> {
     return this.#resolved().connections.optionalBackend();
+  }
+
+  /** Asks workers, of Python too, and tells them what to do. */
+  get control(): RemoteControl {
+    return this.#resolved().control;
   }
 
   resultWatcher(): Promise<ResultWatcher> {

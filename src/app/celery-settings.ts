@@ -173,7 +173,7 @@ const LACKING: readonly string[] = [
   ...all("task", "annotations create_missing_queue_exchange_type create_missing_queue_type default_delivery_mode"),
   ...all("task", "default_priority default_queue_type default_rate_limit inherit_parent_priority protocol"),
   ...all("task", "queue_max_priority reject_on_worker_lost remote_tracebacks repr_maxlevels retry_on_worker_lost"),
-  ...all("task", "send_sent_event serializer store_eager_result"),
+  ...all("task", "serializer store_eager_result"),
   ...all(
     "worker",
     "agent autoscaler cancel_long_running_tasks_on_connection_loss consumer deduplicate_successful_tasks",
@@ -182,7 +182,7 @@ const LACKING: readonly string[] = [
   ...all("worker", "enable_remote_control enable_soft_shutdown_on_idle eta_task_limit hijack_root_logger log_color"),
   ...all("worker", "log_datefmt log_format lost_wait pool_putlocks"),
   ...all("worker", "pool_restarts pool_start_method prefetch_multiplier proc_alive_timeout redirect_stdouts"),
-  ...all("worker", "redirect_stdouts_level send_task_events soft_shutdown_timeout state_db task_log_datefmt"),
+  ...all("worker", "redirect_stdouts_level soft_shutdown_timeout state_db task_log_datefmt"),
   ...all("worker", "task_log_format timer timer_precision"),
 ];
 

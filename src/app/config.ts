@@ -80,6 +80,8 @@ export interface CeleriacConfig {
   readonly taskPublishRetry?: boolean;
   /** The pace of those tries. */
   readonly taskPublishRetryPolicy?: PublishRetryConfig;
+  /** Whether monitors are told of every task that is sent. @default false */
+  readonly taskSendSentEvent?: boolean;
 
   /** Where a worker runs tasks. @default "inline": in its own event loop */
   readonly workerPool?: PoolName;
@@ -95,6 +97,11 @@ export interface CeleriacConfig {
   readonly workerLogLevel?: LogLevel;
   /** How long running tasks may finish once a worker is told to stop, in milliseconds. @default 30_000 */
   readonly workerShutdownGraceMs?: number | string;
+
+  /** Whether a worker tells monitors what becomes of its tasks, from the beginning; they can have that switched on and off. @default false */
+  readonly workerSendTaskEvents?: boolean;
+  /** Time between a worker's heartbeats, in seconds; null for none, and no word of its beginning and end. @default 2 */
+  readonly workerHeartbeatInterval?: number | string | null;
 
   /** Globs of task modules, relative to the working directory, that a worker imports when it starts. @default none */
   readonly include?: readonly string[];
@@ -208,6 +215,7 @@ export interface ResolvedConfig {
   readonly taskPublishTimeoutMs: number;
   readonly taskPublishRetry: boolean;
   readonly taskPublishRetryPolicy: Required<PublishRetryPolicy>;
+  readonly taskSendSentEvent: boolean;
   readonly workerPool: PoolName;
   readonly workerConcurrency: number;
   readonly workerMaxTasksPerChild: number | undefined;
@@ -216,6 +224,8 @@ export interface ResolvedConfig {
   readonly workerMaxDeliveries: number | null;
   readonly workerLogLevel: LogLevel;
   readonly workerShutdownGraceMs: number;
+  readonly workerSendTaskEvents: boolean;
+  readonly workerHeartbeatInterval: number | null;
   readonly include: readonly string[];
   readonly acceptHazards: readonly string[];
   readonly requiredEnv: Readonly<Record<Role, readonly string[]>>;

@@ -42,7 +42,7 @@ export class Connections implements AsyncDisposable {
     );
     this.#broker = new OnceOpen(() => this.#openBroker());
     this.#backend = new OnceOpen(() => this.#openBackend());
-    this.#watcher = new OnceOpen(async () => this.#keep(new ResultWatcher(await this.resultBackend())));
+    this.#watcher = new OnceOpen(async () => this.keep(new ResultWatcher(await this.resultBackend())));
     this.#keys = new OnceOpen(() => this.#openKeys());
   }
 
@@ -70,6 +70,12 @@ export class Connections implements AsyncDisposable {
   /** Undefined when neither the broker's technology nor the backend's has one. */
   keys(): Promise<KeyStore | undefined> {
     return this.#whileOpen(this.#keys);
+  }
+
+  /** Closes it with the connections, before all that is open already. */
+  keep<T extends AsyncDisposable>(part: T): T {
+    this.#opened.push(part);
+    return part;
   }
 
   /** Closes what was opened, last first, also what is being opened right now. Rejects with the first error, once all are closed. */
@@ -121,7 +127,7 @@ export class Connections implements AsyncDisposable {
     const { clock, log } = this.#options;
     const adapters = [await this.#brokerAdapter.get(), await this.#backendAdapter.get()];
     for (const adapter of adapters) {
-      if (adapter?.createKeyStore !== undefined) return this.#keep(adapter.createKeyStore({ clock, log }));
+      if (adapter?.createKeyStore !== undefined) return this.keep(adapter.createKeyStore({ clock, log }));
     }
     return undefined;
   }
@@ -134,12 +140,7 @@ export class Connections implements AsyncDisposable {
       await part[Symbol.asyncDispose]();
       throw error;
     }
-    return this.#keep(part);
-  }
-
-  #keep<T extends AsyncDisposable>(part: T): T {
-    this.#opened.push(part);
-    return part;
+    return this.keep(part);
   }
 }
 

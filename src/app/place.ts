@@ -1,3 +1,7 @@
+import type { Broadcaster } from "../broker/broadcaster.ts";
+import { ControlUnsupportedError } from "../control/errors.ts";
+import { RemoteControl } from "../control/remote-control.ts";
+import { LamportClock } from "../events/lamport-clock.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/logger.ts";
 import { Connections } from "./connections.ts";
@@ -29,6 +33,7 @@ export interface Parts {
   readonly producer: Producer;
   readonly timedKeys: TimedKeys;
   readonly eager: EagerRuns;
+  readonly control: RemoteControl;
 }
 
 /** Where an app is: its time and environment, what the command line says there, and what it has opened there, which disposing closes. */
@@ -70,9 +75,18 @@ export class Place implements AsyncDisposable {
     const { config } = resolution;
     const queues = new QueueTable(config);
     const connections = new Connections({ appName: name, config, clock, log });
-    const producer = new Producer({ config, clock, connections, queues, tasks });
+    const producer = new Producer({ config, clock, log, connections, queues, tasks });
     const eager = new EagerRuns({ config, tasks, resources, log, random, clock, producer });
     const timedKeys = new TimedKeys({ tasks, keys: () => connections.keys() });
-    return { resolution, queues, connections, producer, timedKeys, eager };
+    const broadcaster = (): Promise<Broadcaster> => broadcasterOf(connections);
+    const control = new RemoteControl({ broadcaster, lamport: new LamportClock(), clock });
+    return { resolution, queues, connections, producer, timedKeys, eager, control };
   }
+}
+
+/** Rejects with BrokerUnavailableError and ControlUnsupportedError. */
+async function broadcasterOf(connections: Connections): Promise<Broadcaster> {
+  const { broadcaster } = await connections.broker();
+  if (broadcaster === undefined) throw new ControlUnsupportedError();
+  return broadcaster;
 }

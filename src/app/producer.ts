@@ -8,6 +8,7 @@ import type { Route } from "../routing/topology.ts";
 import type { Abortable } from "../util/abortable.ts";
 import { andThen } from "../util/and-then.ts";
 import type { Clock } from "../util/clock.ts";
+import type { Logger } from "../util/logger.ts";
 import { within } from "../util/within.ts";
 import { uniqueKeyOf } from "./call-keys.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -18,12 +19,14 @@ import { PublishTimeoutError } from "./errors.ts";
 import { routeTo, type QueueTable } from "./queue-table.ts";
 import type { TaskRegistry } from "./registry.ts";
 import type { SendOptions } from "./send-options.ts";
+import { SentEvents } from "./sent-events.ts";
 import { currentTask } from "./task-context.ts";
 import type { TaskOptions } from "./task-options.ts";
 
 export interface ProducerOptions {
   readonly config: ResolvedConfig;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly connections: Connections;
   readonly queues: QueueTable;
   readonly tasks: TaskRegistry;
@@ -42,9 +45,12 @@ export class Producer {
   /** Celery: the producer's oid. */
   readonly #oid = randomUUID();
   readonly #declared = new Set<string>();
+  /** Undefined unless monitors are told of what is sent. */
+  readonly #sentEvents: SentEvents | undefined;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
+    if (options.config.taskSendSentEvent) this.#sentEvents = new SentEvents(options);
     this.#router = new TaskRouter(options.config.taskRoutes);
   }
 
@@ -80,12 +86,13 @@ export class Producer {
    */
   async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
-    const holders = await this.#publishOnce(publications, { signal });
+    const holders = await this.#publishOnce(requests, publications, { signal });
     // What a task is followed by has to come whoever holds its key, as a retry has: others wait for it.
-    const forestalled = publications.filter((_, index) => holders[index] !== undefined);
+    const isForestalled = (_: unknown, index: number): boolean => holders[index] !== undefined;
+    const forestalled = publications.filter(isForestalled);
     if (forestalled.length === 0) return;
     const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
-    await this.#publishOnce(keyless, { signal });
+    await this.#publishOnce(requests.filter(isForestalled), keyless, { signal });
   }
 
   #publication(request: TaskRequest, route: Route): Publication {
@@ -146,7 +153,7 @@ export class Producer {
     const publications = requests.map(({ request, route }) => this.#publication(request, route));
     for (let tries = 0; ; tries += 1) {
       try {
-        const holders = await this.#publishOnce(publications, until);
+        const holders = await this.#publishOnce(requests, publications, until);
         return requests.map(({ request }, index) => holders[index] ?? request.id);
       } catch (error) {
         const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
@@ -159,7 +166,11 @@ export class Producer {
     }
   }
 
-  async #publishOnce(publications: readonly Publication[], until: Abortable): Promise<readonly (string | undefined)[]> {
+  async #publishOnce(
+    requests: readonly RoutedRequest[],
+    publications: readonly Publication[],
+    until: Abortable,
+  ): Promise<readonly (string | undefined)[]> {
     const { connections, queues } = this.#options;
     const broker = await connections.broker();
     if (this.#declared.size < queues.size) {
@@ -167,14 +178,20 @@ export class Producer {
       await broker.declare(queues.topologyOf(missing), until);
       for (const name of missing) this.#declared.add(name);
     }
+    let holders: readonly (string | undefined)[];
     try {
-      return await broker.publish(publications, until);
+      holders = await broker.publish(publications, until);
     } catch (error) {
       if (!(error instanceof UnroutableError)) throw error;
       // A queue that was removed or has expired since it was declared is made again.
       await broker.declare(queues.topologyOf(queues.names()), until);
-      return broker.publish(publications, until);
+      holders = await broker.publish(publications, until);
     }
+    this.#sentEvents?.tell(
+      requests.filter((_, index) => holders[index] === undefined),
+      broker,
+    );
+    return holders;
   }
 }
 

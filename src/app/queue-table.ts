@@ -10,6 +10,9 @@ export interface QueueEntry {
   readonly bindings: readonly Binding[];
 }
 
+/** The exchange and the key by which a queue is reached. */
+export type QueueAccess = Pick<QueueEntry, "exchange" | "routingKey">;
+
 /** The queues of an app: the declared ones, the default one, and those made when first named. Celery: `celery/app/amqp.py:Queues`. */
 export class QueueTable {
   readonly #entries = new Map<string, QueueEntry>();
@@ -58,14 +61,28 @@ export class QueueTable {
     return entry;
   }
 
-  topologyOf(names: readonly string[]): Topology {
-    const entries = names.map((name) => this.get(name));
-    return {
-      exchanges: entries.map(({ exchange }) => exchange).filter(({ name }) => name !== ""),
-      queues: entries.map(({ queue }) => queue),
-      bindings: entries.flatMap(({ bindings }) => bindings).filter(({ exchange }) => exchange !== ""),
-    };
+  /** Makes an unknown queue known, reached in this way; of one that is known, nothing changes. */
+  add(name: string, { exchange, routingKey }: QueueAccess): void {
+    if (!this.#entries.has(name)) this.#entries.set(name, simpleEntry(name, exchange, routingKey));
   }
+
+  topologyOf(names: readonly string[]): Topology {
+    return topologyOfEntries(names.map((name) => this.get(name)));
+  }
+
+  /** Of one queue, reached in this way where it is not known yet. */
+  topologyWith(name: string, via: QueueAccess | undefined): Topology {
+    const unknown = via !== undefined && !this.#entries.has(name);
+    return topologyOfEntries([unknown ? simpleEntry(name, via.exchange, via.routingKey) : this.get(name)]);
+  }
+}
+
+function topologyOfEntries(entries: readonly QueueEntry[]): Topology {
+  return {
+    exchanges: entries.map(({ exchange }) => exchange).filter(({ name }) => name !== ""),
+    queues: entries.map(({ queue }) => queue),
+    bindings: entries.flatMap(({ bindings }) => bindings).filter(({ exchange }) => exchange !== ""),
+  };
 }
 
 /** Where to publish for a queue: past a direct exchange, straight to the queue. Celery: `celery/app/amqp.py:send_task_message`. */

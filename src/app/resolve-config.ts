@@ -117,7 +117,8 @@ function setting(key: SettingKey): Setting<unknown> {
   return SETTINGS[key];
 }
 
-function celeryNameOf(key: SettingKey): string {
+/** `task_default_queue` of `taskDefaultQueue`. */
+export function celeryNameOf(key: SettingKey): string {
   return setting(key).celeryName ?? snakeCase(key);
 }
 

@@ -139,6 +139,7 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
   taskPublishTimeoutMs: { kind: positive(milliseconds, "a send without a deadline could hang"), fallback: 2_000 },
   taskPublishRetry: { kind: flag, fallback: true },
   taskPublishRetryPolicy: { kind: publishRetry, fallback: publishRetry.read({}) },
+  taskSendSentEvent: { kind: flag, fallback: false },
   workerPool: {
     kind: oneOf(["inline", "threads", "processes"], { prefork: "processes" }),
     fallback: "inline",
@@ -163,6 +164,12 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
     flag: "--loglevel",
   },
   workerShutdownGraceMs: { kind: milliseconds, fallback: 30_000, flag: "--grace" },
+  workerSendTaskEvents: { kind: flag, fallback: false, flag: "--task-events" },
+  workerHeartbeatInterval: {
+    kind: orNone(positive(seconds, "no heartbeat is null"), null),
+    fallback: 2,
+    flag: "--heartbeat-interval",
+  },
   include: { kind: listOf(text), fallback: [] },
   acceptHazards: { kind: listOf(text), fallback: [] },
   requiredEnv: { kind: requiredEnv, fallback: requiredEnv.read({}) },

@@ -28,6 +28,8 @@ export interface TaskOptions extends RetryPolicy {
   readonly acksLate?: boolean;
   /** Whether they are acknowledged also when the run failed, and not dead-lettered. @default `taskAcksOnFailureOrTimeout` */
   readonly acksOnFailureOrTimeout?: boolean;
+  /** Whether a worker that sends task events tells of it too. @default true */
+  readonly sendEvents?: boolean;
   /** Of calls with the same key, only one waits or runs. @default none: every call is sent */
   readonly unique?: UniqueOptions;
   /** Of calls with the same key, only so many run at once, over all workers. @default none */
@@ -58,6 +60,7 @@ const TASK_OPTIONS = keysOf<TaskOptions & ArgumentSpec>({
   ...RETRY_POLICY_NAMES,
   acksLate: true,
   acksOnFailureOrTimeout: true,
+  sendEvents: true,
   unique: true,
   concurrency: true,
   params: true,

@@ -13,6 +13,12 @@ export interface Broadcaster {
 export interface Listener extends AsyncIterable<Message>, AsyncDisposable {}
 
 export interface ListenOptions extends Abortable {
-  /** For a topic exchange, a topic pattern; for a direct one, the routing key. @default everything */
+  /** For a topic exchange, a topic pattern; for a direct one, the routing key. @default everything; of a direct exchange, the empty key */
   readonly pattern?: string;
+}
+
+/** What a listener is bound to its exchange by, as a queue would be; undefined for everything. */
+export function bindingKey({ type }: Exchange, pattern: string | undefined): string | undefined {
+  if (type === "fanout") return undefined;
+  return type === "direct" ? (pattern ?? "") : pattern;
 }

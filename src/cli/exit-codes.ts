@@ -14,7 +14,7 @@ Exit codes:
   2  wrong usage or configuration
   3  the task failed
   4  the task was revoked, or expired before it could start
-  5  the task had not ended when the time to wait was over
+  5  the task had not ended, or no worker had answered, when the time to wait was over
   6  the worker stopped, and handed back tasks that it had not finished`;
 
 const USAGE_ERRORS = [UsageError, ConfigError, InvalidArgumentsError, InvalidSendOptionsError, UnknownQueueError];

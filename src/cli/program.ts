@@ -2,8 +2,10 @@ import { Command, CommanderError } from "commander";
 import { addCallCommand } from "./commands/call.ts";
 import { addConfigCommand } from "./commands/config.ts";
 import { addDeadLettersCommand } from "./commands/dead-letters.ts";
+import { addEventsCommand } from "./commands/events.ts";
 import { addPurgeCommand } from "./commands/purge.ts";
 import { addQueuesCommand } from "./commands/queues.ts";
+import { addRemoteCommands } from "./commands/remote.ts";
 import { addResultCommand } from "./commands/result.ts";
 import { addRevokeCommand } from "./commands/revoke.ts";
 import { addTasksCommand } from "./commands/tasks.ts";
@@ -12,7 +14,7 @@ import { UsageError } from "./errors.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { reportError } from "./report-error.ts";
-import { packageVersion } from "./version.ts";
+import { packageVersion } from "../util/package-version.ts";
 import type { ParentLink } from "./worker/parent-link.ts";
 
 const COMMANDS = [
@@ -24,6 +26,8 @@ const COMMANDS = [
   addPurgeCommand,
   addDeadLettersCommand,
   addTasksCommand,
+  addEventsCommand,
+  addRemoteCommands,
   addConfigCommand,
 ];
 

@@ -63,6 +63,7 @@ async function breakOff(
 ): Promise<boolean> {
   if (!isPassing(error)) await execution?.tellChords(toError(error));
   await settleAfter(toError(error), delivery, parts);
+  execution?.tellBrokenOff(error);
   return !isPassing(error);
 }
 
@@ -99,7 +100,8 @@ function reasonOf(error: Error): DeadLetterReason {
 
 class Execution implements RunningTask {
   place: number = NOWHERE;
-  readonly #request: TaskRequest;
+  startedAt = 0;
+  readonly request: TaskRequest;
   readonly #delivery: Delivery;
   readonly #parts: WorkerParts;
   readonly #record: TaskRecord;
@@ -109,7 +111,7 @@ class Execution implements RunningTask {
   #isOver = false;
 
   constructor(request: TaskRequest, delivery: Delivery, parts: WorkerParts) {
-    this.#request = request;
+    this.request = request;
     this.#delivery = delivery;
     this.#parts = parts;
     this.#record = new TaskRecord(request, delivery, parts);
@@ -117,12 +119,24 @@ class Execution implements RunningTask {
   }
 
   get taskId(): string {
-    return this.#request.id;
+    return this.request.id;
   }
 
   end(reason: EndReason): void {
     this.#endReason ??= reason;
     this.#ending.end();
+  }
+
+  get queue(): string {
+    return this.#delivery.queue;
+  }
+
+  get deliveries(): number {
+    return this.#delivery.deliveries;
+  }
+
+  get isAcknowledged(): boolean {
+    return this.#settlement.isAcknowledged;
   }
 
   get isLeftToOthers(): boolean {
@@ -133,18 +147,26 @@ class Execution implements RunningTask {
     return this.#settlement.tellChords(error);
   }
 
+  /** What monitors hear of an execution that could not go on. */
+  tellBrokenOff(error: unknown): void {
+    const { taskEvents, running } = this.#parts;
+    const hasBegun = this.#isOver || running.has(this);
+    if (!isPassing(error)) taskEvents.rejected(this.request, { requeue: false });
+    else if (hasBegun) taskEvents.cancelled(this.request);
+  }
+
   /** Few of the steps are async functions: each would be a promise more for every task. */
   live(): Promise<void> {
     const { tasks, revocations, backend, log } = this.#parts;
-    log.debug("task received", taskFields(this.#request, { queue: this.#delivery.queue }));
-    const definition = tasks.get(this.#request.task);
+    log.debug("task received", taskFields(this.request, { queue: this.#delivery.queue }));
+    const definition = tasks.get(this.request.task);
     if (definition?.body === undefined) return this.#park();
     if (this.#isDeliveredTooOften)
       return this.#settlement.refuse("delivery-limit", handedOutTooOften(this.#delivery.deliveries - 1));
     this.#tellOfEarlierDeliveries();
-    const unsupported = unsupportedFollowUp(this.#request.followUps, { keepsResults: backend !== undefined });
+    const unsupported = unsupportedFollowUp(this.request.followUps, { keepsResults: backend !== undefined });
     if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
-    return andThen(revocations.has(this.#request.id), (isRevoked) =>
+    return andThen(revocations.has(this.request.id), (isRevoked) =>
       isRevoked ? this.#settlement.revoke("revoked") : this.#liveIfDue(definition),
     );
   }
@@ -152,7 +174,7 @@ class Execution implements RunningTask {
   /** Somebody had it before: a worker that died, or a run that asked for another. */
   #tellOfEarlierDeliveries(): void {
     const { deliveries, queue } = this.#delivery;
-    if (deliveries > 1) this.#parts.log.warn("task delivered again", taskFields(this.#request, { queue, deliveries }));
+    if (deliveries > 1) this.#parts.log.warn("task delivered again", taskFields(this.request, { queue, deliveries }));
   }
 
   get #isDeliveredTooOften(): boolean {
@@ -161,11 +183,12 @@ class Execution implements RunningTask {
   }
 
   #liveIfDue(definition: TaskDefinition): Promise<void> {
-    const { eta, expires } = this.#request;
+    const { eta, expires } = this.request;
     const { clock, concurrencyKeys, log } = this.#parts;
     if (expires !== null && expires.getTime() <= clock.now()) return this.#settlement.revoke("expired");
     if (eta !== null && eta.getTime() > clock.now()) {
-      log.debug("task not due yet, deferred", taskFields(this.#request, { eta: eta.toISOString() }));
+      this.#parts.taskEvents.received(this.request);
+      log.debug("task not due yet, deferred", taskFields(this.request, { eta: eta.toISOString() }));
       return this.#delivery.defer(eta);
     }
     const { concurrency } = definition.options;
@@ -181,12 +204,12 @@ class Execution implements RunningTask {
   ): Promise<void> {
     let key: string;
     try {
-      key = concurrencyKeyOf(this.#request, concurrency);
+      key = concurrencyKeyOf(this.request, concurrency);
     } catch (error) {
       await this.#settlement.fail(failureOf(error));
       return;
     }
-    await using slot = await keys.claim(key, concurrency, { taskId: this.#request.id, fence: this.#delivery.fence });
+    await using slot = await keys.claim(key, concurrency, { taskId: this.request.id, fence: this.#delivery.fence });
     if (slot !== undefined) {
       await this.#runAndSettle(definition, slot);
     } else if (concurrency.onBusy === "discard") {
@@ -195,31 +218,34 @@ class Execution implements RunningTask {
       const until = new Date(this.#parts.clock.now() + keys.patienceMs());
       this.#parts.log.debug(
         "concurrency key taken, deferred",
-        taskFields(this.#request, { key, until: until.toISOString() }),
+        taskFields(this.request, { key, until: until.toISOString() }),
       );
       await this.#delivery.defer(until);
     }
   }
 
   #runAndSettle({ options }: TaskDefinition, slot?: ConcurrencySlot): Promise<void> {
+    this.#parts.taskEvents.received(this.request);
     const acksLate = options.acksLate ?? this.#parts.config.taskAcksLate;
     return andThen(acksLate ? undefined : this.#settlement.acknowledge(), () => {
-      const startedAt = this.#parts.clock.now();
-      return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome, startedAt));
+      this.startedAt = this.#parts.clock.now();
+      return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome));
     });
   }
 
-  #settleSurely(outcome: PoolOutcome, startedAt: number): Promise<void> {
+  #settleSurely(outcome: PoolOutcome): Promise<void> {
     const { clock, running } = this.#parts;
     running.delete(this);
     this.#isOver = true;
-    this.#settlement.seconds = (clock.now() - startedAt) / 1000;
+    this.#settlement.seconds = (clock.now() - this.startedAt) / 1000;
     return andThen(this.#settlement.isSure ? undefined : this.#settlement.confirm(), () => this.#settle(outcome));
   }
 
   #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): PoolOutcome | Promise<PoolOutcome> {
-    const { pool, config, running, revocations } = this.#parts;
-    const { timeLimit } = this.#request;
+    const { pool, config, running, revocations, totals, taskEvents } = this.#parts;
+    const { timeLimit } = this.request;
+    totals.add(this.request.task);
+    taskEvents.started(this.request);
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
     running.add(this);
     revocations.lookOut();
@@ -243,7 +269,7 @@ class Execution implements RunningTask {
     const { queue, deliveries, fence, message } = this.#delivery;
     const priority = message.properties.priority ?? null;
     const delivery = { queue, priority, deliveries, fence, redelivered: deliveries > 1 };
-    return { message, request: this.#request, delivery };
+    return { message, request: this.request, delivery };
   }
 
   #settle(outcome: PoolOutcome): Promise<void> {
@@ -270,16 +296,16 @@ class Execution implements RunningTask {
 
   /** Kept for a worker that can run it. */
   #park(): Promise<void> {
-    return this.#parts.parkedTasks.park(this.#delivery, this.#request.task, this.#request.id);
+    return this.#parts.parkedTasks.park(this.#delivery, this.request.task, this.request.id);
   }
 
   /** Stores what is only news: a task never waits for it and never fails by it, and no news comes after the end. */
   #storeOnTheWay(meta: TaskMeta): void {
-    if (this.#request.ignoreResult || this.#isOver) return;
+    if (this.request.ignoreResult || this.#isOver) return;
     this.#parts.backend?.store([meta]).catch((error: unknown) => {
       this.#parts.log.warn(
         "state could not be stored",
-        taskFields(this.#request, { state: meta.state, error: toError(error).message }),
+        taskFields(this.request, { state: meta.state, error: toError(error).message }),
       );
     });
   }

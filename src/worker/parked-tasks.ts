@@ -16,7 +16,7 @@ const PAGE = 500;
 export interface ParkedTasksOptions {
   readonly broker: Pick<Broker, "deadLetters" | "replay">;
   /** What this worker consumes. */
-  readonly queues: readonly string[];
+  readonly queues: Iterable<string>;
   readonly tasks: TaskRegistry;
   readonly config: Pick<ResolvedConfig, "acceptContent">;
   readonly clock: Clock;

@@ -83,12 +83,14 @@ export class Settlement {
     const end = (counts: boolean): Promise<void> => {
       const isAwaited = counts && this.#request.followUps.chord !== null;
       const joined = isAwaited ? this.#joinChords({ state: "SUCCESS", result: value }) : undefined;
-      return andThen(joined, () => this.acknowledge().then(() => this.#tellSuccess(value)));
+      return andThen(joined, () => this.acknowledge().then(() => this.#tellSuccess(value, counts)));
     };
     return this.#keeps("SUCCESS") ? this.#storeAndThen([this.#record.succeeded(value, children)], end) : end(true);
   }
 
-  #tellSuccess(value: EncodedJson): void {
+  /** Monitors hear of no outcome that a newer run has overtaken. */
+  #tellSuccess(value: EncodedJson, counts: boolean): void {
+    if (counts) this.#parts.taskEvents.succeeded(this.#request, value, this.seconds);
     const result = value.text.slice(0, LOGGED_RESULT_LENGTH);
     this.#parts.log.info("task succeeded", taskFields(this.#request, { seconds: this.seconds, result }));
   }
@@ -100,22 +102,25 @@ export class Settlement {
   }
 
   async fail(failure: Failure, children: readonly SentChild[] = []): Promise<void> {
-    await this.#storeFailure(failure, children);
+    const counts = await this.#storeFailure(failure, children);
     const error = describeFailure(failure);
     const { traceback } = failure;
     this.#parts.log.error("task failed", taskFields(this.#request, { seconds: this.seconds, error, traceback }));
     const { tasks, config } = this.#parts;
     const acks = tasks.get(this.#request.task)?.options.acksOnFailureOrTimeout ?? config.taskAcksOnFailureOrTimeout;
     await (acks ? this.acknowledge() : this.deadLetter({ code: "failed", detail: error }));
+    if (counts) this.#parts.taskEvents.failed(this.#request, failure);
   }
 
-  async #storeFailure(failure: Failure, children: readonly SentChild[]): Promise<void> {
+  /** False when a newer run has told of the task. */
+  async #storeFailure(failure: Failure, children: readonly SentChild[]): Promise<boolean> {
     const prepare = () => followUpsOfFailure(this.#request, this.#parts.producer);
     await sendErrbacks(prepare, this.#request, this.#parts, this.#delivery);
-    if (!(await this.#store(this.#record.failed(failure, children)))) return;
+    if (!(await this.#store(this.#record.failed(failure, children)))) return false;
     const neverRun = stepsThatNeverRun(this.#request);
     await this.#storeAll(neverRun.flatMap((step) => this.#record.neverRun(step, failure) ?? []));
     await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });
+    return true;
   }
 
   /** RETRY is stored before the next run exists, or it could cover up that run's end. */
@@ -133,6 +138,7 @@ export class Settlement {
     }
     await this.acknowledge();
     const { delayMs, failure } = outcome;
+    this.#parts.taskEvents.retried(this.#request, failure);
     const retries = this.#request.retries + 1;
     log.warn(
       "task retried",
@@ -146,6 +152,7 @@ export class Settlement {
     await this.#store(meta);
     await this.#joinChords({ state: meta.state, result: meta.result });
     await this.acknowledge();
+    this.#parts.taskEvents.revoked(this.#request, reason);
     this.#parts.log.info(`task ${reason}`, taskFields(this.#request));
   }
 
@@ -163,8 +170,9 @@ export class Settlement {
   }
 
   async refuse(code: string, failure: Failure): Promise<void> {
-    await this.#storeFailure(failure, []);
+    const counts = await this.#storeFailure(failure, []);
     await this.deadLetter({ code, detail: describeFailure(failure) });
+    if (counts) this.#parts.taskEvents.failed(this.#request, failure);
   }
 
   /** It was given up by a worker that stops: not its fault, unless a task's doing has made the worker stop. */
@@ -179,12 +187,14 @@ export class Settlement {
     if (this.#isAcknowledged) return this.fail(workerLost(`Its message was gone already when it ended: ${why}`));
     this.isLeftToOthers = true;
     await this.#delivery.handBack();
+    this.#parts.taskEvents.cancelled(this.#request);
     this.#parts.log.warn("task not finished, handed back", taskFields(this.#request, { why }));
   }
 
   async requeue(message: string, reason: DeadLetterReason): Promise<void> {
     if (this.#isAcknowledged) return this.fail(workerLost(reason.detail));
     await this.#delivery.requeue(reason);
+    this.#parts.taskEvents.rejected(this.#request, { requeue: true });
     this.#parts.log.warn(message, taskFields(this.#request, { reason: reason.code, detail: reason.detail }));
   }
 
@@ -195,6 +205,7 @@ export class Settlement {
       return;
     }
     await this.#delivery.deadLetter(reason);
+    this.#parts.taskEvents.rejected(this.#request, { requeue: false });
     this.#parts.log.error("task dead-lettered", fields);
   }
 

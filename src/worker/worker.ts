@@ -5,6 +5,7 @@ import { checkRequiredEnv } from "../app/environment.ts";
 import { checkHazards } from "../app/hazards.ts";
 import type { Broker, Consumer, DeadLetterReason, Delivery } from "../broker/broker.ts";
 import type { Pool } from "../pool/pool.ts";
+import { atMost } from "../util/at-most.ts";
 import { deferred, type Deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
@@ -14,6 +15,9 @@ import { refuseInPoolChild } from "./in-pool-child.ts";
 import { makePool } from "./make-pool.ts";
 import type { StopOptions, WorkerOptions } from "./options.ts";
 import { untilThere } from "./until-there.ts";
+import type { QueueAccess } from "../app/queue-table.ts";
+import type { ControlledWorker } from "./control/controlled-worker.ts";
+import { openControl } from "./control/open-control.ts";
 import { openParts, type OpenParts, type WorkerParts } from "./parts.ts";
 import { WorkerStoppedError } from "./persist.ts";
 
@@ -26,7 +30,6 @@ export type WorkerState = "new" | "starting" | "running" | "stopping" | "stopped
 /** Takes messages from queues, runs their tasks, and settles them. */
 export class Worker implements AsyncDisposable {
   readonly hostname: string;
-  readonly queues: readonly string[];
   readonly #app: Celeriac;
   readonly #options: WorkerOptions;
   readonly #log: Logger;
@@ -35,6 +38,8 @@ export class Worker implements AsyncDisposable {
   readonly #called = new AbortController();
   /** Aborts once there is nothing left to wait for. */
   readonly #drained = new AbortController();
+  /** What it consumes from, which changes. */
+  readonly #queues: Set<string>;
   readonly #finished: Deferred<void> = deferred();
   #concurrency: number;
   #unfinished = 0;
@@ -48,6 +53,8 @@ export class Worker implements AsyncDisposable {
   #calm: Deferred<void> | undefined;
   #starting: Promise<void> = Promise.resolve();
   #consuming: Promise<void> = Promise.resolve();
+  #control: Promise<AsyncDisposable | undefined> | undefined;
+  #startedAt = 0;
   #stopping: Promise<void> | undefined;
   #failure: Error | undefined;
   #fault: DeadLetterReason | undefined;
@@ -60,9 +67,14 @@ export class Worker implements AsyncDisposable {
     this.#log = options.log ?? app.log;
     this.hostname = options.hostname ?? `celeriac@${hostname()}`;
     this.#concurrency = options.concurrency ?? config.workerConcurrency;
-    this.queues = options.queues ?? queues.declared;
+    this.#queues = new Set(options.queues ?? queues.declared);
     this.#finished.promise.catch(() => undefined); // nobody has to look at it
     setMaxListeners(0, this.#giveUp.signal); // one for every task that waits to be settled
+  }
+
+  /** Names of the queues that it consumes from. */
+  get queues(): readonly string[] {
+    return [...this.#queues];
   }
 
   get state(): WorkerState {
@@ -104,12 +116,34 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
+   * Consumes from one more queue, which is made if need be; `via` says how it is reached where the app does not know it yet. Rejects with UnknownQueueError
+   * where the app makes no queues, with TopologyMismatchError, and with BrokerUnavailableError.
+   */
+  async addQueue(name: string, via?: QueueAccess): Promise<void> {
+    this.#called.signal.throwIfAborted();
+    const { queues } = this.#app;
+    const broker = await this.#app.broker();
+    await broker.inspect(name); // rejects where something else is in its place
+    await broker.declare(queues.topologyWith(name, via));
+    if (via !== undefined) queues.add(name, via);
+    this.#queues.add(name);
+    this.#consumer?.add(name);
+  }
+
+  /** Takes nothing more from a queue: what it has begun of it, it finishes, and what it has not goes back. */
+  cancelQueue(name: string): void {
+    this.#queues.delete(name);
+    this.#consumer?.cancel(name);
+  }
+
+  /**
    * Resolves once messages are being consumed, or the worker was told to stop. A broker or a result backend that may come is waited for. Rejects with
    * TaskImportError, ConfigError, BrokerUnavailableError or ResultBackendUnavailableError; the worker is then stopped.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") throw new Error(`A worker starts once; this one is ${this.#state}.`);
     this.#state = "starting";
+    this.#startedAt = this.#app.clock.now();
     this.#starting = this.#begin();
     await this.#starting;
   }
@@ -167,16 +201,43 @@ export class Worker implements AsyncDisposable {
   }
 
   async #consume(broker: Broker): Promise<void> {
-    const { queues, hostname } = this;
+    const { hostname } = this;
+    const queues = this.#queues;
     const pool = (this.#pool = this.#makePool());
     await pool.start();
     const plan = { app: this.#app, broker, hostname, queues, pool, log: this.#log, giveUp: this.#giveUp.signal };
     const parts = (this.#parts = await openParts(plan));
-    this.#consumer = broker.consume(queues, { prefetch: pool.size });
+    this.#consumer = broker.consume([...queues], { prefetch: pool.size });
+    this.#control = this.#openControl(broker, parts);
     this.#consuming = this.#executeAll(this.#consumer, parts).catch((error: unknown) => {
       this.#failure = toError(error);
       void this.stop();
     });
+  }
+
+  #openControl(broker: Broker, parts: OpenParts): Promise<AsyncDisposable | undefined> {
+    const worker: ControlledWorker = {
+      app: this.#app,
+      node: this.hostname,
+      startedAt: this.#startedAt,
+      poolName: this.#options.pool ?? this.#app.config.workerPool,
+      size: () => this.concurrency,
+      queues: () => this.queues,
+      resize: (concurrency) => this.resize(concurrency),
+      addQueue: (name, via) => this.addQueue(name, via),
+      cancelQueue: (name) => this.cancelQueue(name),
+      stop: () => void (this.#stopping ?? this.stop()),
+    };
+    return openControl({ worker, broker, parts, log: this.#log, signal: this.#called.signal });
+  }
+
+  /** Whoever asks in the last moments is answered. */
+  async #endControl(): Promise<void> {
+    try {
+      await (await this.#control)?.[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#log.warn("remote control not closed", { error: toError(error).message });
+    }
   }
 
   async #executeAll(consumer: Consumer, parts: WorkerParts): Promise<void> {
@@ -224,6 +285,7 @@ export class Worker implements AsyncDisposable {
     await Promise.race([settled, this.#patienceIsOver()]);
     await this.#consumer?.[Symbol.asyncDispose](); // what is not settled by now is left to its lease
     await settled;
+    await atMost(HAND_BACK_MS, this.#endControl(), this.#app.clock);
     await this.#pool?.[Symbol.asyncDispose]();
     await this.#parts?.[Symbol.asyncDispose]();
     this.#end();

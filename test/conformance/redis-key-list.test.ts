@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect } from "vitest";
 import { redis } from "../../src/adapters/redis/index.ts";
+import { message } from "../../src/testing/conformance/broker/stage.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { RedisBeds, type RedisBed } from "../support/redis-bed.ts";
@@ -78,6 +79,17 @@ async function claimAndStore(prefix: string): Promise<void> {
   }
 }
 
+/** As a process that was killed while it waited for a reply. */
+async function listenAndDie(prefix: string): Promise<void> {
+  const replies = { name: "replies", type: "direct" } as const;
+  const adapter = redis({ url: beds.server.url, globalKeyprefix: prefix });
+  const dead = adapter.createBroker?.({ clock, log });
+  await dead?.broadcaster?.listen(replies, { pattern: "key" });
+  await dead?.[Symbol.asyncDispose]();
+  await using alive = adapter.createBroker?.({ clock, log });
+  await alive?.broadcaster?.broadcast(message("in vain"), replies, "key");
+}
+
 const META = {
   taskId: "t",
   state: "SUCCESS",
@@ -94,6 +106,7 @@ describe("the reference of the keys", () => {
     await using bed = await beds.open();
     await work(bed);
     await claimAndStore(bed.prefix);
+    await listenAndDie(bed.prefix);
     const rows = await listed();
     const keys = (await bed.redis(["KEYS", `${bed.prefix}*`])) as readonly string[];
     const met = new Set<string>();

@@ -13,6 +13,8 @@ export interface CeleryWorkerOptions {
   readonly queues: readonly string[];
   /** `solo` starts sooner and runs one task at a time, in the order in which they come; `prefork` has two processes. @default "prefork" */
   readonly pool?: "prefork" | "solo";
+  /** Whether it tells monitors of itself and its tasks. @default false */
+  readonly events?: boolean;
 }
 
 /** `celery worker`, as its users start it. */
@@ -28,10 +30,11 @@ export class CeleryWorker implements AsyncDisposable {
     env,
     queues,
     pool = "prefork",
+    events = false,
   }: CeleryWorkerOptions): Promise<CeleryWorker> {
     const args = ["-m", "celery", "-A", app, "worker", "--loglevel", "INFO", "--pool", pool, "--concurrency", "2"];
     args.push("--queues", queues.join(","), "--hostname", `${queues.join("-").replaceAll(/[^\w-]/g, "")}@test`);
-    args.push("--without-gossip", "--without-mingle", "--without-heartbeat");
+    args.push("--without-gossip", "--without-mingle", events ? "--task-events" : "--without-heartbeat");
     const worker = new CeleryWorker(
       spawn(python, args, {
         cwd: directory,

@@ -61,6 +61,8 @@ export interface CliBed extends AsyncDisposable {
   withApp(...args: readonly string[]): Promise<CliOutcome>;
   /** `celeriac -A app.ts worker …`; killed with the bed. */
   worker(args?: readonly string[], options?: Partial<CliOptions>): Promise<WorkerProcess>;
+  /** `celeriac -A app.ts …`, which goes on until it is stopped; resolves once it has printed something, and is killed with the bed. */
+  running(...args: readonly string[]): Promise<WorkerProcess>;
 }
 
 /** `tasks` is TypeScript that defines tasks of `app`, whose broker and result backend are at that URL: `sqlite:celeriac.db` unless it is told. */
@@ -86,6 +88,12 @@ export async function openCliBed(tasks: string, url?: string): Promise<CliBed> {
       const worker = await startWorker(["-A", "app.ts", "worker", ...args], { cwd: directory, ...options });
       workers.push(worker);
       return worker;
+    },
+    running: async (...args) => {
+      const hasPrinted = ({ stdout }: Output): boolean => stdout !== "";
+      const command = await startUntil(hasPrinted, ["-A", "app.ts", ...args], { cwd: directory });
+      workers.push(command);
+      return command;
     },
     [Symbol.asyncDispose]: async () => {
       for (const worker of workers) await worker[Symbol.asyncDispose]();
@@ -115,7 +123,20 @@ export interface WorkerProcess extends AsyncDisposable {
 }
 
 /** Starts `celeriac … worker …` and resolves once it consumes. */
-export async function startWorker(args: readonly string[], options: CliOptions): Promise<WorkerProcess> {
+export function startWorker(args: readonly string[], options: CliOptions): Promise<WorkerProcess> {
+  return startUntil(({ stderr }) => stderr.includes('"msg":"ready"'), args, options);
+}
+
+interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function startUntil(
+  isReady: (output: Output) => boolean,
+  args: readonly string[],
+  options: CliOptions,
+): Promise<WorkerProcess> {
   const { child, output } = start(args, options);
   const exit = once(child, "close").then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
   const worker: WorkerProcess = {
@@ -137,7 +158,7 @@ export async function startWorker(args: readonly string[], options: CliOptions):
     },
   };
   try {
-    await eventually(() => expectReady(child, output.stderr), { timeoutMs: 20_000 });
+    await eventually(() => expectReady(child, output, isReady), { timeoutMs: 20_000 });
   } catch (error) {
     await worker[Symbol.asyncDispose]();
     throw error;
@@ -145,9 +166,9 @@ export async function startWorker(args: readonly string[], options: CliOptions):
   return worker;
 }
 
-function expectReady(child: ChildProcess, stderr: string): void {
-  if (!stderr.includes('"msg":"ready"'))
-    throw new Error(`The worker is not ready (exit code ${String(child.exitCode)}):\n${stderr}`);
+function expectReady(child: ChildProcess, output: Output, isReady: (output: Output) => boolean): void {
+  if (!isReady(output))
+    throw new Error(`The command is not ready (exit code ${String(child.exitCode)}):\n${output.stderr}`);
 }
 
 function start(

@@ -5,6 +5,7 @@ import { Celeriac } from "../../src/app/celeriac.ts";
 import type { CeleriacConfig } from "../../src/app/config.ts";
 import type { WorkerOptions } from "../../src/worker/options.ts";
 import { Worker } from "../../src/worker/worker.ts";
+import { CeleryEvents } from "./celery-events.ts";
 import { CeleryWorker, type CeleryWorkerOptions } from "./celery-worker.ts";
 import { eventually } from "./eventually.ts";
 import { defineShopTasks } from "./shop-tasks.ts";
@@ -107,11 +108,18 @@ export class Shop implements AsyncDisposable {
   }
 
   /** A worker of Python's, stopped with the shop. */
-  async pythonWorker(options: Pick<CeleryWorkerOptions, "queues" | "pool">): Promise<CeleryWorker> {
+  async pythonWorker(options: Pick<CeleryWorkerOptions, "queues" | "pool" | "events">): Promise<CeleryWorker> {
     const place = { python: this.#python, directory: DIRECTORY, app: "shop", env: this.#env };
     const worker = await CeleryWorker.start({ ...place, ...options });
     this.#workers.push(worker);
     return worker;
+  }
+
+  /** `celery events --dump`, stopped with the shop. */
+  celeryEvents(): CeleryEvents {
+    const events = new CeleryEvents({ python: this.#python, directory: DIRECTORY, app: "shop", env: this.#env });
+    this.#workers.push(events);
+    return events;
   }
 
   /** A worker of ours, stopped with the shop. */

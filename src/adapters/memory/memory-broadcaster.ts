@@ -1,4 +1,4 @@
-import type { Broadcaster, Listener, ListenOptions } from "../../broker/broadcaster.ts";
+import { bindingKey, type Broadcaster, type Listener, type ListenOptions } from "../../broker/broadcaster.ts";
 import type { Message } from "../../message/message.ts";
 import { matchesTopic } from "../../routing/topic-pattern.ts";
 import type { Exchange } from "../../routing/topology.ts";
@@ -18,7 +18,9 @@ export class MemoryBroadcaster implements Broadcaster {
 
   async listen(exchange: Exchange, options: ListenOptions = {}): Promise<Listener> {
     options.signal?.throwIfAborted();
-    const listener = new MemoryListener(exchange, options.pattern, () => this.#listeners.delete(listener));
+    const listener = new MemoryListener(exchange, bindingKey(exchange, options.pattern), () =>
+      this.#listeners.delete(listener),
+    );
     this.#listeners.add(listener);
     return listener;
   }
@@ -52,7 +54,7 @@ class MemoryListener implements Listener {
   }
 
   #matches(routingKey: string): boolean {
-    if (this.#pattern === undefined || this.#exchange.type === "fanout") return true;
+    if (this.#pattern === undefined) return true;
     return this.#exchange.type === "topic" ? matchesTopic(this.#pattern, routingKey) : this.#pattern === routingKey;
   }
 }

@@ -106,7 +106,7 @@ function ownProperties(wire: Readonly<Record<string, unknown>>): MessageProperti
   if (typeof reply_to === "string") properties.replyTo = reply_to;
   if (typeof priority === "number") properties.priority = priority;
   if (delivery_mode === 1 || delivery_mode === 2) properties.deliveryMode = delivery_mode;
-  const expirationMs = Number(expiration ?? NaN);
+  const expirationMs = typeof expiration === "string" || typeof expiration === "number" ? Number(expiration) : NaN;
   if (Number.isFinite(expirationMs)) properties.expirationMs = expirationMs;
   return properties;
 }

@@ -38,7 +38,7 @@ export function redis(options: RedisOptions): Adapter {
       const connections = connect(context, brokerUnavailable);
       const renewer = renewerSource({ renews: "leases", url, endpoint, keyPrefix });
       const store = new RedisStore({ url, connections, clock, keyPrefix, renewer, visibilityTimeoutMs, families });
-      const broadcaster = new RedisBroadcaster({ connections, keyPrefix, db: address.db });
+      const broadcaster = new RedisBroadcaster({ connections, keyPrefix, db: address.db, clock });
       return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
     },
     createResultBackend: (context) =>

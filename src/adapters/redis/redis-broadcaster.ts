@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { Broadcaster, Listener, ListenOptions } from "../../broker/broadcaster.ts";
+import { bindingKey, type Broadcaster, type Listener, type ListenOptions } from "../../broker/broadcaster.ts";
 import type { Message } from "../../message/message.ts";
 import { queuesFor } from "../../routing/route-table.ts";
 import type { Exchange } from "../../routing/topology.ts";
 import { AsyncQueue } from "../../util/async-queue.ts";
 import { Batcher } from "../../util/batcher.ts";
+import type { Clock } from "../../util/clock.ts";
+import { DirectBoxes } from "./direct-boxes.ts";
 import { FanoutChannels } from "./fanout-channels.ts";
 import type { Command, RedisConnections, Subscription } from "./connections/redis-link.ts";
 import { decodeEnvelope, encodeEnvelope } from "./envelope.ts";
@@ -18,21 +20,25 @@ export interface RedisBroadcasterOptions {
   readonly keyPrefix: string;
   /** Number of the database: channels are every database's, so it is part of their names. */
   readonly db: number;
+  readonly clock: Clock;
 }
 
-/** Broadcasts as Kombu's fanout exchanges have them, by pub/sub: Python's workers, monitors and remote control hear them, and are heard. */
+/** Broadcasts as Kombu's fanout exchanges have them, by pub/sub, and as its direct ones do, by lists: Python's workers, monitors and remote control hear them, and are heard. */
 export class RedisBroadcaster implements Broadcaster {
   readonly #connections: RedisConnections;
   readonly #channels: FanoutChannels;
+  readonly #boxes: DirectBoxes;
   readonly #broadcasts: Batcher<Command, undefined>;
 
-  constructor({ connections, keyPrefix, db }: RedisBroadcasterOptions) {
+  constructor({ connections, keyPrefix, db, clock }: RedisBroadcasterOptions) {
     this.#connections = connections;
     this.#channels = new FanoutChannels(keyPrefix, db);
+    this.#boxes = new DirectBoxes(connections, keyPrefix, clock);
     this.#broadcasts = new Batcher((commands) => this.#publish(commands));
   }
 
   broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<void> {
+    if (exchange.type === "direct") return this.#boxes.send(message, exchange.name, routingKey);
     const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
     const channel = this.#channels.name(exchange.name, routingKey);
     return this.#broadcasts.add(["PUBLISH", channel, encodeEnvelope(message, address)]);
@@ -40,7 +46,8 @@ export class RedisBroadcaster implements Broadcaster {
 
   async listen(exchange: Exchange, { pattern, signal }: ListenOptions = {}): Promise<Listener> {
     signal?.throwIfAborted();
-    const binding = exchange.type === "fanout" ? undefined : pattern;
+    const binding = bindingKey(exchange, pattern);
+    if (exchange.type === "direct") return this.#boxes.open(exchange.name, binding ?? "");
     const heard = new AsyncQueue<Message>();
     const subscription = await this.#connections.subscriber.psubscribe(this.#channels.patterns(exchange, binding), {
       onMessage: (text, channel) => {

@@ -1,4 +1,4 @@
-import type { Broadcaster, Listener, ListenOptions } from "../../broker/broadcaster.ts";
+import { bindingKey, type Broadcaster, type Listener, type ListenOptions } from "../../broker/broadcaster.ts";
 import type { Message } from "../../message/message.ts";
 import { queuesFor } from "../../routing/route-table.ts";
 import type { Exchange } from "../../routing/topology.ts";
@@ -42,7 +42,13 @@ export class SqliteBroadcaster implements Broadcaster {
     const changes = (await this.#database.changes()).subscribe("broadcasts");
     try {
       const place = await this.#database.read(lastId);
-      return new SqliteListener({ database: this.#database, changes, exchange, pattern, place });
+      return new SqliteListener({
+        database: this.#database,
+        changes,
+        exchange,
+        binding: bindingKey(exchange, pattern),
+        place,
+      });
     } catch (error) {
       changes[Symbol.dispose]();
       throw error;
@@ -72,7 +78,7 @@ interface ListenerOptions {
   readonly database: Database;
   readonly changes: Subscription;
   readonly exchange: Exchange;
-  readonly pattern: string | undefined;
+  readonly binding: string | undefined;
   /** Id of the last broadcast that it has seen. */
   readonly place: number;
 }
@@ -129,10 +135,10 @@ class SqliteListener implements Listener {
 
   /** A listener is bound to its exchange as a queue would be. */
   #isMeant(routingKey: string): boolean {
-    const { exchange, pattern } = this.#options;
-    if (pattern === undefined) return true;
+    const { exchange, binding } = this.#options;
+    if (binding === undefined) return true;
     return (
-      queuesFor(exchange.type, [{ exchange: exchange.name, queue: "", routingKey: pattern }], routingKey).length > 0
+      queuesFor(exchange.type, [{ exchange: exchange.name, queue: "", routingKey: binding }], routingKey).length > 0
     );
   }
 

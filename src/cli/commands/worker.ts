@@ -9,7 +9,7 @@ import { expandNodeName } from "../node-name.ts";
 import { durationMs, nameList } from "../option-values.ts";
 import { remark } from "../output.ts";
 import { isTypeScript, TYPESCRIPT_PRELOAD } from "../typescript.ts";
-import { packageVersion } from "../version.ts";
+import { packageVersion } from "../../util/package-version.ts";
 import { withApp, type OpenApp } from "../with-app.ts";
 import { runGenerations, wearsOut } from "../worker/generations.ts";
 import type { ParentLink } from "../worker/parent-link.ts";
@@ -26,6 +26,9 @@ interface WorkerCommandOptions extends GlobalOptions {
   readonly maxMemoryPerChild?: string;
   readonly timeLimit?: string;
   readonly softTimeLimit?: string;
+  readonly taskEvents?: boolean;
+  readonly withoutHeartbeat?: boolean;
+  readonly heartbeatInterval?: string;
   /** Milliseconds. */
   readonly grace?: number;
 }
@@ -50,6 +53,9 @@ export function addWorkerCommand(program: Command, parent?: ParentLink): void {
     .option("--max-memory-per-child <KiB>", "replace a child that has so much after a task; also 200MB")
     .option("--time-limit <seconds>", "end a run that takes longer")
     .option("--soft-time-limit <seconds>", "abort the signal of a run that takes longer")
+    .option("-E, --task-events", "tell monitors what becomes of tasks")
+    .option("--without-heartbeat", "do not tell monitors that the worker is there")
+    .option("--heartbeat-interval <seconds>", "time between heartbeats")
     .option("--grace <seconds>", "how long running tasks may finish on TERM or Ctrl-C", (text) =>
       durationMs("--grace", text),
     )
@@ -93,6 +99,8 @@ function runWorker(options: WorkerCommandOptions, parent: ParentLink | undefined
     workerMaxMemoryPerChild: options.maxMemoryPerChild,
     taskTimeLimit: options.timeLimit,
     taskSoftTimeLimit: options.softTimeLimit,
+    workerSendTaskEvents: options.taskEvents,
+    workerHeartbeatInterval: options.withoutHeartbeat === true ? null : options.heartbeatInterval,
     workerShutdownGraceMs: options.grace,
   });
 }

@@ -150,13 +150,16 @@ const cases: readonly Case<BroadcasterStage>[] = [
     name: "a direct exchange reaches those who listen for the equal key",
     run: async (stage) => {
       const exchange = exchangeOf("direct");
-      const [red, all] = [await stage.listen(exchange, "red"), await stage.listen(exchange)];
+      const [red, alsoRed] = [await stage.listen(exchange, "red"), await stage.listen(exchange, "red")];
+      const nameless = await stage.listen(exchange);
       await stage.say(exchange, "blue", "blue");
       await stage.say(exchange, "*", "*");
       await stage.say(exchange, "red", "red");
       await stage.say(exchange, END, "red");
+      await stage.say(exchange, END);
       assert.deepEqual(await red.until(END), ["red"]);
-      assert.deepEqual(await all.until(END), ["blue", "*", "red"]);
+      assert.deepEqual(await alsoRed.until(END), ["red"]);
+      assert.deepEqual(await nameless.until(END), []);
     },
   },
   {

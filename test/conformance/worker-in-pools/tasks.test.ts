@@ -7,7 +7,7 @@ describe.each(POOLED)("a task of a worker with %s on %s", (pool, store) => {
   let bed: PooledBed;
   beforeAll(async () => {
     bed = await PooledBed.open(pool, store);
-    await bed.worker();
+    await bed.worker({ config: { workerSendTaskEvents: true } });
   });
   afterAll(() => bed[Symbol.asyncDispose]());
 
@@ -27,6 +27,22 @@ describe.each(POOLED)("a task of a worker with %s on %s", (pool, store) => {
     expect(error).toBeInstanceOf(TaskFailedError);
     expect(error).toMatchObject({ remoteType: "RangeError", remoteArgs: ["too far"] });
     expect((error as TaskFailedError).traceback).toContain("pooled-tasks.ts");
+  });
+
+  it("is told of by its worker alone, wherever it runs", async () => {
+    await using events = await bed.app.events({ pattern: "task.#" });
+    const { id } = await bed.call("echo", ["told"]);
+    const told: unknown[] = [];
+    for await (const { type, pid, ...own } of events) {
+      if (!("uuid" in own) || own.uuid !== id) continue; // of an earlier test
+      told.push([type, pid, "result" in own ? own.result : ""]);
+      if (told.length === 3) break;
+    }
+    expect(told).toEqual([
+      ["task-received", process.pid, ""],
+      ["task-started", process.pid, ""],
+      ["task-succeeded", process.pid, "'told'"],
+    ]);
   });
 
   it("is retried as it asks, and as the app's policy says", async () => {

@@ -44,6 +44,8 @@ const SPELLINGS: readonly (readonly [ours: string, celerys: string, old: string,
     { maxRetries: 5, intervalMax: 2 },
   ],
   ["workerConcurrency", "worker_concurrency", "CELERYD_CONCURRENCY", 4],
+  ["taskSendSentEvent", "task_send_sent_event", "CELERY_SEND_TASK_SENT_EVENT", true],
+  ["workerSendTaskEvents", "worker_send_task_events", "CELERY_SEND_EVENTS", true],
   ["acceptContent", "accept_content", "CELERY_ACCEPT_CONTENT", ["json"]],
   ["include", "include", "CELERY_INCLUDE", ["tasks/*.ts"]],
 ];
@@ -267,7 +269,7 @@ describe("what is refused", () => {
       { CELERYD_PREFETCH_MULTIPLIER: 1 },
     ],
     ["Celeriac does not have Celery's setting CELERY_TIMEZONE (timezone)", { CELERY_TIMEZONE: "UTC" }],
-    ["Celeriac does not have Celery's setting workerSendTaskEvents", { workerSendTaskEvents: true }],
+    ["Celeriac does not have Celery's setting workerTimer", { workerTimer: true }],
     [
       "taskDefaultQueue and CELERY_DEFAULT_QUEUE are the same option",
       { taskDefaultQueue: "a", CELERY_DEFAULT_QUEUE: "b" },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { COMMANDS } from "../../../src/control/commands.ts";
 import { EXIT } from "../../../src/cli/exit-codes.ts";
 import { namesIn, readPage, readSource } from "./reference.ts";
 
@@ -13,16 +14,25 @@ async function flagsIn(path: string): Promise<readonly string[]> {
 describe("the reference of the command line", () => {
   it.each([
     ["For every command", "src/cli/global-options.ts"],
-    ...["worker", "call", "result", "revoke", "queues", "purge", "tasks", "config"].map((name): [string, string] => [
-      name,
-      `src/cli/commands/${name}.ts`,
-    ]),
+    ...["worker", "call", "result", "revoke", "events", "queues", "purge", "tasks", "config"].map(
+      (name): [string, string] => [name, `src/cli/commands/${name}.ts`],
+    ),
+    ["inspect", "src/cli/commands/remote.ts"],
     ...["list", "show", "replay", "drop"].map((name): [string, string] => [
       `dead-letters ${name}`,
       `src/cli/commands/dead-letters/${name}.ts`,
     ]),
   ])("names every option of %s, and no other", async (heading, path) => {
     expect(namesIn(page, heading)).toEqual(await flagsIn(path));
+  });
+
+  it.each([
+    ["Questions", "inspect"],
+    ["Orders", "control"],
+  ])("names every command that workers answer, and no other: %s", (heading, kind) => {
+    const commands = Object.keys(COMMANDS).filter((name) => COMMANDS[name]?.kind === kind);
+    const named = namesIn(page, heading).flatMap((names) => names.split(", "));
+    expect(named.sort()).toEqual(commands.sort());
   });
 
   it("names every exit code, and no other", () => {

@@ -15,6 +15,8 @@ import type { WorkerParts } from "../../../src/worker/parts.ts";
 import { WorkerStoppedError } from "../../../src/worker/persist.ts";
 import type { RunningTask } from "../../../src/worker/running-task.ts";
 import { Revocations } from "../../../src/worker/revocations.ts";
+import { TaskEvents } from "../../../src/worker/task-events.ts";
+import { TaskTotals } from "../../../src/worker/task-totals.ts";
 import { Roster } from "../../../src/util/roster.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 import { taskRequest } from "../../support/task-request.ts";
@@ -85,6 +87,8 @@ function bench(
     backend,
     revocations: new Revocations({ keys: undefined, running, clock, log }),
     running,
+    totals: new TaskTotals(),
+    taskEvents: new TaskEvents({ sendsTaskEvents: false, send: () => undefined }, tasks),
     concurrencyKeys: undefined,
     parkedTasks: { park: (parked) => parked.deadLetter({ code: "unknown-task", detail: "" }) },
     pool: new InlinePool({

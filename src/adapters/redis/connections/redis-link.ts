@@ -30,6 +30,8 @@ export interface OwnLinkOptions {
 
 /** The connections of one user of a Redis: each role a socket of its own, opened at first use. Disposed of with their user. */
 export interface RedisConnections extends AsyncDisposable {
+  /** Aborts when they are disposed of. */
+  readonly closed: AbortSignal;
   /** Whatever needs no state of its connection. No command may block: a silence of 5 s loses the connection. */
   readonly commands: RedisLink;
   readonly subscriber: RedisSubscriber;

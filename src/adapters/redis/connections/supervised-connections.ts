@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../../../util/clock.ts";
 import type { Logger } from "../../../util/logger.ts";
 import { Companions } from "./companions.ts";
@@ -28,8 +29,10 @@ export class SupervisedConnections implements RedisConnections {
   readonly #links: SupervisedLink[] = [];
   #warned: string | undefined;
   readonly #closed = new AbortController();
+  readonly closed: AbortSignal = this.#closed.signal;
 
   constructor(options: ConnectionsOptions) {
+    setMaxListeners(0, this.closed); // one for every listener
     this.#options = options;
     const { clock, unavailable, companions = new Companions() } = options;
     this.#companions = companions;

@@ -12,8 +12,14 @@ const ABANDONED_AFTER_MS = 3_600_000;
 /** Delayed messages purged in one step: it keeps others waiting for some milliseconds. */
 const PURGED_AT_ONCE = 5_000;
 
+/** Keys of Kombu's, of results and of ours: with a list in their place, or they in a queue's, nothing there would work. */
+const RESERVED = /^(?:unacked(?:_index|_mutex)?$|_kombu\.|celeriac:|celery-task-meta-|celery-taskset-meta-)/;
+
 export async function declare(link: RedisLink, keys: StoreKeys, topology: Topology): Promise<void> {
   const { exchanges = [], queues = [], bindings = [] } = topology;
+  for (const { name } of queues)
+    if (RESERVED.test(name))
+      throw new TypeError(`A queue in Redis cannot be called "${name}": that key is not a queue's.`);
   const types = new Map(exchanges.map(({ name, type }) => [name, type]));
   for (const { exchange } of bindings)
     if (!types.has(exchange)) types.set(exchange, await typeOf(link, keys, exchange));
