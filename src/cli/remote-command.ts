@@ -9,7 +9,7 @@ import { withApp } from "./with-app.ts";
 
 /** What `status`, `inspect` and `control` have in common. */
 export interface RemoteOptions extends GlobalOptions {
-  readonly timeout?: string;
+  readonly timeout: string;
   readonly destination?: string;
   readonly json?: boolean;
 }
@@ -57,7 +57,7 @@ export function askWorkers(
   options: RemoteOptions,
   onAnswer: (node: string, answer: unknown) => void,
 ): Promise<ReadonlyMap<string, unknown>> {
-  const timeoutMs = durationMs("--timeout", options.timeout ?? "1");
+  const timeoutMs = durationMs("--timeout", options.timeout);
   const destination = options.destination === undefined ? undefined : nameList("--destination", options.destination);
   return withApp(options, async ({ app }: { readonly app: Celeriac }) => {
     await requireBrokerFile(app);
@@ -75,9 +75,6 @@ function valueOf({ name, kind }: Param, word: string): unknown {
       return word;
     case "whole number":
       return wholeNumber(name, word);
-    case "number":
-      if (word !== "" && Number.isFinite(Number(word))) return Number(word);
-      throw new UsageError(`${name} must be a number; got ${word}.`);
     case "flag":
       return /^(?:1|y|yes|t|true|on)$/i.test(word);
   }

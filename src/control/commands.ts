@@ -13,7 +13,7 @@ export interface CommandInfo {
 
 export interface Param {
   readonly name: string;
-  readonly kind: "text" | "whole number" | "number" | "flag";
+  readonly kind: "text" | "whole number" | "flag";
 }
 
 /** Every command that Celeriac's workers answer, in Celery's names and words. Celery: `celery/worker/control.py`. */

@@ -1,6 +1,7 @@
 import type { Broadcaster } from "../broker/broadcaster.ts";
 import { BrokerUnavailableError } from "../broker/errors.ts";
 import type { Message } from "../message/message.ts";
+import { atMost } from "../util/at-most.ts";
 import type { Clock } from "../util/clock.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
@@ -67,10 +68,7 @@ export class EventOutbox implements AsyncDisposable {
   /** Sends what waits, within a second, and then drops the rest. Calling it again is fine. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    const timer = new AbortController();
-    const { clock } = this.#options;
-    await Promise.race([this.#working, clock.sleep(LAST_MS, { signal: timer.signal }).catch(() => undefined)]);
-    timer.abort();
+    await atMost(LAST_MS, Promise.resolve(this.#working), this.#options.clock);
     this.#isClosed = true;
     for (const outgoing of this.#waiting.splice(0)) this.#drop(outgoing, "the sender ends");
     this.#tellDropped();

@@ -11,7 +11,7 @@ import { QueueWatch } from "./store/queue-watch.ts";
 
 /** How long a box lives after its listener was last seen, and what is in it after it came, in milliseconds. */
 const BOX_MS = 60_000;
-/** Messages that a box holds; the oldest make room. */
+/** Messages that wait in a list, where the oldest make room, and in the memory of a slow listener, where the newest are dropped. */
 const MOST_WAITING = 10_000;
 /** Messages that are fetched by one command. */
 const FETCHED_AT_ONCE = 100;

@@ -1,5 +1,5 @@
 import type { OpenParts } from "../parts.ts";
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 
 /** Flower asks for events every few seconds. */
 export function eventCommands({ events, heart }: OpenParts): Commands {

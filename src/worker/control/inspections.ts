@@ -2,7 +2,7 @@ import { celeryNameOf } from "../../app/resolve-config.ts";
 import { shown } from "../../app/show-value.ts";
 import type { TaskDefinition } from "../../app/define-task.ts";
 import type { Celeriac } from "../../app/celeriac.ts";
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 import type { OpenParts } from "../parts.ts";
 import type { ControlledWorker } from "./controlled-worker.ts";
 import { queueInfo } from "./queue-info.ts";

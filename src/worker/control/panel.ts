@@ -1,4 +1,4 @@
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 import { ArgumentReader } from "../../control/argument-reader.ts";
 import type { Handler } from "../../control/control-node.ts";
 import { eventCommands } from "./event-commands.ts";

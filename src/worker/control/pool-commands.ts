@@ -1,4 +1,4 @@
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 import type { ControlledWorker } from "./controlled-worker.ts";
 
 /** A worker with more is nobody's intention. */

@@ -2,7 +2,7 @@ import type { QueueAccess } from "../../app/queue-table.ts";
 import type { ArgumentReader } from "../../control/argument-reader.ts";
 import type { ExchangeType } from "../../routing/topology.ts";
 import type { ControlledWorker } from "./controlled-worker.ts";
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 
 const EXCHANGE_TYPES: readonly ExchangeType[] = ["direct", "topic", "fanout"];
 

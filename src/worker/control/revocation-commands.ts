@@ -1,6 +1,6 @@
 import type { ArgumentReader } from "../../control/argument-reader.ts";
 import { reprSet } from "./repr-set.ts";
-import type { Commands } from "./commands.ts";
+import type { Commands } from "./command-table.ts";
 import type { OpenParts } from "../parts.ts";
 import type { ControlledWorker } from "./controlled-worker.ts";
 import type { RevokedIds } from "./revoked-ids.ts";

@@ -27,7 +27,7 @@ export function stats(worker: ControlledWorker, { lamport, totals }: OpenParts):
   };
 }
 
-/** A broker's URL taken apart, its password left out. Kombu: `kombu/connection.py:Connection.info`. */
+/** A broker's URL taken apart, its password left out. Kombu: `kombu/connection.py:Connection._info`. */
 function brokerInfo(url: string): Dict {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   const transport = parsed?.protocol.replace(/:$/, "") ?? url.split(":")[0] ?? "";
