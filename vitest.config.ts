@@ -11,7 +11,7 @@ interface Project {
 const PROJECTS: readonly Project[] = [
   { name: "unit", timeoutMs: 10_000 },
   { name: "conformance", timeoutMs: 30_000, needs: ["another-node", "redis"] },
-  { name: "interop", timeoutMs: 60_000, needs: ["build", "python", "redis"] },
+  { name: "interop", timeoutMs: 60_000, needs: ["build", "python", "celery-tools", "redis"] },
   { name: "e2e", timeoutMs: 60_000, needs: ["build", "postgres", "another-node", "redis", "python"] },
 ];
 

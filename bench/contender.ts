@@ -26,6 +26,8 @@ export interface Loads {
   readonly drain: DrainLoad;
   /** Gives the quantiles `p50`, `p95` and `p99` of the time from a send in one process to the start of the task in another, in milliseconds. */
   readonly idleLatency: { readonly samples: number };
+  /** What a monitor that does nothing else reads of what workers tell: gives `rate`, in events a second. */
+  readonly hear: { readonly events: number };
   /** With so many waiting: gives the rate of sending more, `send`, and of doing the first `drained`, `drain`. */
   readonly growth: { readonly waiting: number; readonly drained: number };
   /** Gives `waiting`, in bytes for each of them, and `after`, in MiB once they are done and `restMs` have passed. */
@@ -50,6 +52,8 @@ export interface DrainLoad {
   readonly waiting: number;
   readonly concurrency: number;
   readonly keepsResults: boolean;
+  /** Whether every step of every task is told to whoever listens. BullMQ and bee-queue do so always, but for what is not kept. @default false */
+  readonly tellsEvents?: boolean;
   readonly synchronous?: Synchronous;
 }
 

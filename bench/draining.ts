@@ -15,6 +15,8 @@ export interface WorkerOrders {
   /** How many tasks it is to do before it ends; 0 for one that prints when each of its tasks starts, until it is ended. */
   readonly count: number;
   readonly keepsResults: boolean;
+  /** @default false */
+  readonly tellsEvents?: boolean | undefined;
   /** When they are all due, in milliseconds since the epoch: what counts is from then on. */
   readonly dueAt?: number;
 }

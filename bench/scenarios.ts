@@ -22,6 +22,10 @@ export function drain(name: string, load: DrainLoad, units: Units = {}): Scenari
   };
 }
 
+export function hear(quick: boolean): Scenario {
+  return { name: "events, heard", kind: "hear", load: { events: quick ? 300 : 60_000 }, units: { rate: "/s" } };
+}
+
 export function idle(quick: boolean): Scenario {
   return {
     name: "idle worker, send to start",

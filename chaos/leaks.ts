@@ -17,8 +17,15 @@ const STANDING: ReadonlySet<string> = new Set([
 ]);
 /** What Celery's own workers leave: their remote control and events, and which queues expire. */
 const CELERYS = /^_kombu\.binding(?:_deadlines|\.celeryev|\.(?:reply\.)?celery\.pidbox)$/;
-/** What goes by itself, and there is one of each: a sign of life, who consumes, and the lock under which Kombu restores. */
-const EXPIRING: ReadonlySet<string> = new Set(["celeriac:seen", `celeriac:consumers:${QUEUE}`, "unacked_mutex"]);
+/** What goes by itself, and there is one of each: a sign of life, who consumes, the boxes of killed workers, and the lock under which Kombu restores. */
+const EXPIRING: ReadonlySet<string> = new Set([
+  "celeriac:seen",
+  `celeriac:consumers:${QUEUE}`,
+  "celeriac:boxes",
+  "unacked_mutex",
+]);
+/** Answers to a greeting whose worker was killed: no more than there were kills, and they go after a minute. */
+const OF_GREETINGS = /^[0-9a-f-]{36}\.reply\.celery\.pidbox$/;
 /** Sends whose answers nobody could hear, and the last of each process, which go by themselves: no more than there were outages and processes. */
 const OF_SENDS = "celeriac:pushed:";
 /** One for each task, by its id, which go by themselves too: its result, and the fence of the run that stored it. */
@@ -33,7 +40,7 @@ export async function leaksOf(server: Server, taskIds: ReadonlySet<string>): Pro
     counts: {
       "keys of results, which expire": keys.filter(({ name }) => OF_RESULTS.test(name)).length,
       "keys that stand": keys.filter(({ name }) => STANDING.has(name) || CELERYS.test(name)).length,
-      "keys beside, which expire": keys.filter(({ name }) => EXPIRING.has(name) || name.startsWith(OF_SENDS)).length,
+      "keys beside, which expire": keys.filter(isBeside).length,
       "keys leaked": leaked.length,
       "clients left": clients,
     },
@@ -49,9 +56,11 @@ export async function leaksOf(server: Server, taskIds: ReadonlySet<string>): Pro
 function isExpected({ name, isExpiring }: Key, taskIds: ReadonlySet<string>): boolean {
   if (STANDING.has(name) || CELERYS.test(name)) return true;
   const taskId = OF_RESULTS.exec(name)?.groups?.["id"];
-  return (
-    isExpiring && (EXPIRING.has(name) || name.startsWith(OF_SENDS) || (taskId !== undefined && taskIds.has(taskId)))
-  );
+  return isExpiring && (isBeside({ name }) || (taskId !== undefined && taskIds.has(taskId)));
+}
+
+function isBeside({ name }: Pick<Key, "name">): boolean {
+  return EXPIRING.has(name) || name.startsWith(OF_SENDS) || OF_GREETINGS.test(name);
 }
 
 async function clientsLeft(server: Server): Promise<number> {

@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import type { Celeriac, SendOptions, Signature, Task } from "celeriac";
 import { Worker } from "celeriac/worker";
+import { startChild } from "../child.ts";
 import {
   ARGUMENT,
   type Contender,
@@ -13,6 +15,8 @@ import {
   type Synchronous,
 } from "../contender.ts";
 import { doWhenDue, drainInChild, startWorker } from "../draining.ts";
+import { portOf } from "../redis/server.ts";
+import { tellEvents } from "../redis/events.ts";
 import { countdown, idleQuantiles, inBatches, inFlight, msUntil, pause, rateOf, warmUp } from "../load.ts";
 import { OURS } from "../suite.ts";
 import { openApp, type AppOptions } from "./app.ts";
@@ -38,6 +42,7 @@ export function celeriacOn(ground: Ground): Contender {
       send: (place, load) => bench.send(place, load),
       sendBatches: (place, load) => bench.sendBatches(place, load),
       drain: (place, load) => bench.drain(place, load),
+      hear: (place, load) => bench.hear(place, load),
       idleLatency: (place, load) => bench.idleLatency(place, load),
       growth: (place, load) => bench.growth(place, load),
       room: (place, load) => bench.room(place, load),
@@ -64,10 +69,17 @@ class CeleriacBench {
     return await this.#warmRate(place, count, (all) => inBatches(all, size, (some) => opened.sendMany(some)));
   }
 
-  async drain(place: Place, { waiting, concurrency, keepsResults, synchronous }: DrainLoad): Promise<Figures> {
-    await this.#fill(place, waiting, { keepsResults });
-    const orders = { place: this.#ground.urlOf(place, synchronous), concurrency, count: waiting, keepsResults };
+  async drain(place: Place, { waiting, synchronous, ...load }: DrainLoad): Promise<Figures> {
+    await this.#fill(place, waiting, { keepsResults: load.keepsResults });
+    const orders = { place: this.#ground.urlOf(place, synchronous), count: waiting, ...load };
     return this.#tallied(place, waiting, () => drainInChild(WORKER, orders));
+  }
+
+  async hear(place: Place, { events }: Loads["hear"]): Promise<Figures> {
+    const env = { BENCH_PLACE: this.#ground.urlOf(place), BENCH_EVENTS: String(events) };
+    await using monitor = await startChild(fileURLToPath(import.meta.resolve("./monitor.ts")), env);
+    await tellEvents(portOf(place), events);
+    return { rate: Number(await monitor.line()) };
   }
 
   async idleLatency(place: Place, { samples }: Loads["idleLatency"]): Promise<Figures> {

@@ -4,8 +4,9 @@ import { openApp } from "./app.ts";
 
 const orders = readOrders();
 await obey(orders, async (onTask) => {
-  const { app } = openApp(orders.place, { keepsResults: orders.keepsResults, work: onTask });
-  const worker = new Worker(app, { concurrency: orders.concurrency });
+  const { place, concurrency, keepsResults, tellsEvents = false } = orders;
+  const { app } = openApp(place, { keepsResults, tellsEvents, work: onTask });
+  const worker = new Worker(app, { concurrency });
   await worker.start();
   return { stop: () => worker.stop(), close: () => app.close() };
 });

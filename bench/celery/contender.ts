@@ -3,7 +3,8 @@ import type { Child } from "../child.ts";
 import type { Contender, DelayedLoad, DrainLoad, Figures, Loads, Place, SendLoad } from "../contender.ts";
 import { idleQuantiles, msUntil, pause } from "../load.ts";
 import { lacksRedis, portOf, tallied } from "../redis/server.ts";
-import { lacksCelery, memoryOf, startCelery, startProducer } from "./programs.ts";
+import { tellEvents } from "../redis/events.ts";
+import { lacksCelery, memoryOf, startCelery, startMonitor, startProducer } from "./programs.ts";
 
 /** Its rates do not depend on how many there are, and more would take minutes. */
 const MOST = 8_000;
@@ -15,7 +16,7 @@ const POLL_MS = 50;
 export const celery: Contender = {
   name: "Celery",
   lacks: () => lacksRedis() ?? lacksCelery(),
-  measurements: { send, drain, idleLatency, delayed },
+  measurements: { send, drain, hear, idleLatency, delayed },
 };
 
 /** One at a time: its API waits for each. */
@@ -27,8 +28,8 @@ async function send(place: Place, { count, inFlight }: SendLoad): Promise<Figure
 }
 
 /** From when the first are done to when nothing is owed any more. */
-async function drain(place: Place, { waiting, keepsResults }: DrainLoad): Promise<Figures> {
-  const options = { url: urlOf(place), keepsResults };
+async function drain(place: Place, { waiting, keepsResults, tellsEvents }: DrainLoad): Promise<Figures> {
+  const options = { url: urlOf(place), keepsResults, tellsEvents };
   const count = Math.min(waiting, MOST);
   await using producer = await startProducer(options);
   await ask(producer, `send ${count}`);
@@ -37,6 +38,12 @@ async function drain(place: Place, { waiting, keepsResults }: DrainLoad): Promis
     const rate = await rateOfDrain(place, count);
     return { rate, memory: memoryOf(worker.pid) };
   });
+}
+
+async function hear(place: Place, { events }: Loads["hear"]): Promise<Figures> {
+  await using monitor = await startMonitor({ url: urlOf(place), keepsResults: false }, events);
+  await tellEvents(portOf(place), events);
+  return { rate: Number(await monitor.line()) };
 }
 
 async function idleLatency(place: Place, { samples }: Loads["idleLatency"]): Promise<Figures> {

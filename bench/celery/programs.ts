@@ -10,6 +10,8 @@ const VARIABLE = "CELERIAC_TEST_PYTHON";
 export interface CeleryOptions {
   readonly url: string;
   readonly keepsResults: boolean;
+  /** Whether a worker tells of its tasks. @default false */
+  readonly tellsEvents?: boolean | undefined;
   /** Whether a line tells when each task starts, by the monotonic clock in nanoseconds. */
   readonly tellsStarts?: boolean;
 }
@@ -37,7 +39,13 @@ export function startProducer(options: CeleryOptions): Promise<Child> {
 
 /** Prefork, with a child for each core. */
 export function startCelery(options: CeleryOptions): Promise<Child> {
-  return startPython(["-m", "celery", "-A", "bench_app", "worker", "-P", "prefork", "-c", "2"], options);
+  const events = options.tellsEvents === true ? ["-E"] : [];
+  return startPython(["-m", "celery", "-A", "bench_app", "worker", "-P", "prefork", "-c", "2", ...events], options);
+}
+
+/** Reads so many events. */
+export function startMonitor(options: CeleryOptions, events: number): Promise<Child> {
+  return startPython([join(import.meta.dirname, "monitor.py")], options, { BENCH_EVENTS: String(events) });
 }
 
 /** In a process and its children, shared pages counted once, in MiB; Linux tells. */
@@ -47,8 +55,9 @@ export function memoryOf(pid: number): number {
   return kilobytes / 1024 + children.reduce((sum, child) => sum + memoryOf(Number(child)), 0);
 }
 
-function startPython(args: readonly string[], options: CeleryOptions): Promise<Child> {
+function startPython(args: readonly string[], options: CeleryOptions, more: object = {}): Promise<Child> {
   return startProgram(findPython() ?? "python3", args, {
+    ...more,
     BENCH_URL: options.url,
     BENCH_KEEPS_RESULTS: String(options.keepsResults),
     BENCH_TELLS_STARTS: String(options.tellsStarts === true),

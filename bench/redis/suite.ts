@@ -2,7 +2,7 @@ import { beeQueue } from "../bee-queue/contender.ts";
 import { bullmq } from "../bullmq/contender.ts";
 import { celeriacOn } from "../celeriac/contender.ts";
 import { celery } from "../celery/contender.ts";
-import { delayed, drain, growth, idle, room, send, sendBatches } from "../scenarios.ts";
+import { delayed, drain, growth, hear, idle, room, send, sendBatches } from "../scenarios.ts";
 import type { Suite, Unit } from "../suite.ts";
 import { redisKeys } from "./keys.ts";
 
@@ -24,6 +24,9 @@ export const redisSuite: Suite = {
       sendBatches(many, sent),
       drain("results", { ...drained, keepsResults: true }, TALLY),
       drain("no results", { ...drained, keepsResults: false }, TALLY),
+      drain("results, events", { ...drained, keepsResults: true, tellsEvents: true }, TALLY),
+      drain("no results, events", { ...drained, keepsResults: false, tellsEvents: true }, TALLY),
+      hear(quick),
       idle(quick),
       delayed(quick),
       ...growth(quick),

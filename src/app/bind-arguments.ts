@@ -85,7 +85,8 @@ function refuseUnknown(task: string, names: readonly string[], params: readonly 
   throw new InvalidArgumentsError(task, unknown, `got an unexpected argument "${unknown}"; it ${takes}.`);
 }
 
-function bareName(param: string): string {
+/** A parameter's name without the mark of those that may be left out. */
+export function bareName(param: string): string {
   return param.endsWith("?") ? param.slice(0, -1) : param;
 }
 

@@ -1,3 +1,5 @@
+import { WIRE_OPTION_NAMES } from "../canvas/signature-options.ts";
+import { isDict } from "../message/fields.ts";
 import { InvalidSendOptionsError } from "./errors.ts";
 import { keysOf, unknownKey } from "./known-keys.ts";
 import type { SendOptions } from "./send-options.ts";
@@ -24,6 +26,7 @@ const SEND_OPTIONS = keysOf<SendOptions>({
   replyTo: true,
   link: true,
   linkError: true,
+  stamps: true,
   publishRetry: true,
   publishRetryPolicy: true,
   publishTimeoutMs: true,
@@ -50,6 +53,7 @@ export function checkSendOptions(task: string, options: SendOptions, now: number
   if (priority !== undefined && !(isCount(priority) && priority <= 9)) {
     refuse(`priority must be a whole number from 0 to 9, not ${String(priority)}.`);
   }
+  checkStamps(options.stamps, refuse);
   if (retries !== undefined && !isCount(retries)) refuse("retries must be a whole number of at least 0.");
   for (const name of ["softTimeLimitMs", "timeLimitMs", "publishTimeoutMs"] as const) {
     const limit = options[name];
@@ -57,6 +61,14 @@ export function checkSendOptions(task: string, options: SendOptions, now: number
       refuse(`${name} must be a number of milliseconds above 0.`);
     }
   }
+}
+
+/** Stamps and options stand side by side in Celery's JSON form of a call. */
+function checkStamps(stamps: unknown, refuse: (problem: string) => never): void {
+  if (stamps === undefined) return;
+  if (!isDict(stamps)) refuse("stamps must be an object of values by their names.");
+  const taken = Object.keys(stamps as object).find((name) => WIRE_OPTION_NAMES.has(name));
+  if (taken !== undefined) refuse(`a stamp cannot be called "${taken}": an option of calls has that name.`);
 }
 
 function isMoment(value: unknown): boolean {

@@ -2,6 +2,7 @@ import type { Adapter } from "../adapters/adapter.ts";
 import type { Compression } from "../message/compression.ts";
 import type { ExchangeType } from "../routing/topology.ts";
 import type { TaskRoutes } from "../routing/task-router.ts";
+import type { Rate } from "./rate-limit.ts";
 import type { RetryPolicy } from "./retry-policy.ts";
 import type { PublishRetryPolicy } from "./send-options.ts";
 
@@ -45,6 +46,8 @@ export interface CeleriacConfig {
 
   /** How long a result is kept, in seconds. Celery's 0 and None, for ever, are refused: every record expires. @default 86_400 */
   readonly resultExpires?: number | string;
+  /** How long a chord waits for the next of its members, in seconds, before it fails; null for as long as anything is kept of it. @default 86_400 */
+  readonly resultChordDeadline?: number | string | null;
   /** Whether a result's record also tells the task's name, arguments, worker, retries and queue. @default false */
   readonly resultExtended?: boolean;
 
@@ -68,6 +71,17 @@ export interface CeleriacConfig {
   readonly taskAcksLate?: boolean;
   /** Whether they are acknowledged also when the run failed or was too long; otherwise they are dead-lettered. @default true */
   readonly taskAcksOnFailureOrTimeout?: boolean;
+  /** Whether `chord.linkError` links to each member of the header as well. Read when that is called. @default false */
+  readonly taskAllowErrorCbOnChordHeader?: boolean;
+  /**
+   * Whether what follows a task is stored in the result backend and only named in its message, where it is long and the task has its body in this app;
+   * "never": messages always carry all of it. @default "auto"
+   */
+  readonly taskCanvasStorage?: "auto" | "never";
+  /** The most that the messages of one canvas may carry together of what follows them, in bytes; null for no limit. @default 33_554_432 */
+  readonly taskCanvasMaxBytes?: number | null;
+  /** How often calls of one task may start on each worker, of tasks that say nothing of it: a number a second, or text such as `"10/m"`. @default no limit */
+  readonly taskDefaultRateLimit?: Rate | null;
 
   /** Whether calls run here and now instead of being sent: for tests. @default false */
   readonly taskAlwaysEager?: boolean;
@@ -91,8 +105,12 @@ export interface CeleriacConfig {
   readonly workerMaxTasksPerChild?: number;
   /** A thread or process is replaced once it has so much memory after a task, in KiB; an inline worker stops. Text may have a unit: "200MB". @default never */
   readonly workerMaxMemoryPerChild?: number | string;
+  /** Whether remote control may have a pool's threads and processes replaced: the command `pool_restart`. @default false */
+  readonly workerPoolRestarts?: boolean;
   /** A message that was handed out so often without an answer is dead-lettered; null for no limit. @default 3 */
   readonly workerMaxDeliveries?: number | null;
+  /** Whether tasks run as if none had a rate limit. @default false */
+  readonly workerDisableRateLimits?: boolean;
   /** What a worker logs, this and what is graver; Celery's `WARNING` and `CRITICAL` are understood. Environment also: `CELERY_WORKER_LOGLEVEL`. @default "info" */
   readonly workerLogLevel?: LogLevel;
   /** How long running tasks may finish once a worker is told to stop, in milliseconds. @default 30_000 */
@@ -199,6 +217,7 @@ export interface ResolvedConfig {
   readonly acceptContent: readonly ContentName[];
   readonly taskCompression: CompressionName;
   readonly resultExpires: number;
+  readonly resultChordDeadline: number | undefined;
   readonly resultExtended: boolean;
   readonly taskIgnoreResult: boolean;
   readonly taskStoreErrorsEvenIfIgnored: boolean;
@@ -210,6 +229,10 @@ export interface ResolvedConfig {
   readonly taskRetryPolicy: RetryPolicy;
   readonly taskAcksLate: boolean;
   readonly taskAcksOnFailureOrTimeout: boolean;
+  readonly taskAllowErrorCbOnChordHeader: boolean;
+  readonly taskCanvasStorage: "auto" | "never";
+  readonly taskCanvasMaxBytes: number | null;
+  readonly taskDefaultRateLimit: Rate | undefined;
   readonly taskAlwaysEager: boolean;
   readonly taskEagerPropagates: boolean;
   readonly taskPublishTimeoutMs: number;
@@ -221,7 +244,9 @@ export interface ResolvedConfig {
   readonly workerMaxTasksPerChild: number | undefined;
   /** In KiB. */
   readonly workerMaxMemoryPerChild: number | undefined;
+  readonly workerPoolRestarts: boolean;
   readonly workerMaxDeliveries: number | null;
+  readonly workerDisableRateLimits: boolean;
   readonly workerLogLevel: LogLevel;
   readonly workerShutdownGraceMs: number;
   readonly workerSendTaskEvents: boolean;

@@ -9,6 +9,8 @@ export interface TaskDefinition {
   readonly options: TaskOptions & ArgumentSpec;
   /** Undefined for a stub: the body lives elsewhere. */
   readonly body: TaskBody | undefined;
+  /** Whether calls may have any arguments; the body gets none, and finds them in its context. */
+  readonly takesAnything?: boolean;
 }
 
 export interface TaskBody {

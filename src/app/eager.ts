@@ -1,20 +1,40 @@
-import { failureDocument } from "../backend/failure.ts";
+import { failureOfMembers, ignored, rejected, resultsOfMembers } from "../backend/chord-outcome.ts";
+import type { ChordPart } from "../backend/chords.ts";
+import { failureDocument, type Failure } from "../backend/failure.ts";
+import { childrenOf, tasksOfResult, type ResultNode } from "../backend/groups.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
-import { decodeMeta, encodeMeta, resultTuple, type TaskMeta } from "../backend/task-meta.ts";
+import { decodeMeta, encodeMeta, type TaskMeta } from "../backend/task-meta.ts";
+import {
+  chordTaskOf,
+  chordTaskWithin,
+  errbacksWithin,
+  idsOfCall,
+  tasksWithin,
+  type ChordTask,
+} from "../canvas/unrun.ts";
 import { decodeTask } from "../message/decode-task.ts";
-import type { TaskRequest } from "../message/task-request.ts";
-import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
+import type { EncodedJson } from "../message/json.ts";
+import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
+import type { PoolJob, PoolOutcome } from "../pool/pool.ts";
 import type { RunHooks } from "../pool/run-hooks.ts";
-import { AsyncResult, type ResultSource } from "../result/async-result.ts";
+import { AsyncResult } from "../result/async-result.ts";
+import type { ResultSource } from "../result/canvas-result.ts";
+import type { GroupResult } from "../result/group-result.ts";
+import { resultOf } from "../result/result-of.ts";
 import { ResultWatcher } from "../result/result-watcher.ts";
 import type { Clock } from "../util/clock.ts";
 import { OnceOpen } from "../util/once-open.ts";
 import { messageOf } from "./build-request.ts";
 import { openMemoryBackend } from "./connect.ts";
-import { followUpsOfFailure, followUpsOfSuccess } from "./follow-ups.ts";
-import type { Producer, RoutedRequest } from "./producer.ts";
+import { announce, type Dispatch } from "./dispatch.ts";
+import { tellErrbacks, type FailedCall } from "./errbacks.ts";
+import { additionsOf, bodyOfChord, followUpsOfSuccess, replacementsOf, stepsThatNeverRun } from "./follow-ups.ts";
+import type { Producer } from "./producer.ts";
 import { retryRequest } from "./retry-request.ts";
 import { runTask, type TaskRunnerOptions } from "./run-task.ts";
+
+/** How a run ended that no other follows. */
+type Ended = Exclude<PoolOutcome, { kind: "retry" | "replaced" }>;
 
 export interface EagerOptions extends TaskRunnerOptions {
   readonly clock: Clock;
@@ -38,22 +58,39 @@ export class EagerRuns implements ResultSource {
     this.#watcher = new OnceOpen(async () => new ResultWatcher(await this.resultBackend()));
   }
 
-  /** One after the other; gives their ids. No call is a duplicate: all that came before have ended. */
-  async runAll(requests: readonly RoutedRequest[]): Promise<readonly string[]> {
-    for (const { request } of requests) await this.run(request);
-    return requests.map(({ request }) => request.id);
+  /** What canvases start with. Nothing that follows is stored: all of it stays in this process. */
+  dispatchOf(dicts: readonly SignatureDict[]): Promise<Dispatch> {
+    return this.#options.producer.dispatchOf(dicts);
+  }
+
+  /** Runs what a canvas starts with, one after the other, and all that comes of it. Rejects as `run` does. */
+  async runAll(dispatch: Omit<Dispatch, "results">): Promise<void> {
+    await announce(dispatch, await this.resultBackend());
+    for (const { request } of dispatch.requests) await this.run(request);
   }
 
   /** Runs a request, its retries without their delays, and its follow-ups. Rejects with TaskFailedError under `taskEagerPropagates`. */
   async run(request: TaskRequest): Promise<AsyncResult> {
     const outcome = await this.#outcomeOf(request);
-    const followUps = await this.#followUps(request, outcome);
-    const meta = metaOf(request, outcome, followUps, new Date(this.clock.now()));
-    const backend = await this.resultBackend();
-    await backend.store([decodeMeta(encodeMeta(meta))]);
-    const result = this.result(request.id);
+    if (outcome.kind === "replaced") {
+      await this.#addToChord(request, outcome.added);
+      await this.runAll(await replacementsOf(request, outcome.by, this.#options.producer));
+    } else await this.#settle(request, outcome);
+    const result = new AsyncResult(this, { id: request.id, parent: null, members: null });
     if (this.#options.config.taskEagerPropagates) await result.get();
     return result;
+  }
+
+  async #settle(request: TaskRequest, outcome: Ended): Promise<void> {
+    const children = await this.#followUps(request, outcome);
+    await this.#store(metaOf(request, outcome, children, this.#now()));
+    const part = partOf(outcome);
+    const own = chordTaskOf(request);
+    if (own !== undefined) await this.#join(own, part, request);
+    if (part.failure !== undefined) {
+      const unrun = await stepsThatNeverRun(request, this.#options.producer.canvases);
+      await this.#failAll(unrun, part.failure, request);
+    }
   }
 
   async #outcomeOf(request: TaskRequest): Promise<Exclude<PoolOutcome, { kind: "retry" }>> {
@@ -64,16 +101,64 @@ export class EagerRuns implements ResultSource {
     }
   }
 
-  async #followUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly SentChild[]> {
-    const routed = await this.#routedFollowUps(request, outcome);
-    for (const followUp of routed) await this.run(followUp.request);
-    return routed.map(({ request: { id } }) => ({ id }));
+  async #followUps(request: TaskRequest, outcome: Ended): Promise<readonly ResultNode[]> {
+    const { producer } = this.#options;
+    if (outcome.kind === "threw") await this.#tellErrbacks(request, request.followUps.errbacks, outcome.failure);
+    if (outcome.kind !== "returned") return [];
+    const added = await this.#addToChord(request, outcome.added);
+    const followUps = await followUpsOfSuccess(request, outcome.value, producer);
+    await this.runAll(followUps);
+    return [...added, ...followUps.results];
   }
 
-  async #routedFollowUps(request: TaskRequest, outcome: PoolOutcome): Promise<readonly RoutedRequest[]> {
-    const { producer } = this.#options;
-    if (outcome.kind === "returned") return followUpsOfSuccess(request, outcome.value, producer);
-    return outcome.kind === "threw" ? followUpsOfFailure(request, producer) : [];
+  async #addToChord(request: TaskRequest, added: EncodedJson | undefined): Promise<readonly ResultNode[]> {
+    if (added === undefined) return [];
+    const dispatch = await additionsOf(request, added, this.#options.producer);
+    const { chords } = await this.resultBackend();
+    await chords.grow(request.groupId as string, dispatch.results.flatMap(tasksOfResult));
+    await this.runAll(dispatch);
+    return dispatch.results;
+  }
+
+  /** The last member of a chord that ends runs its body, or fails it. */
+  async #join({ member, body }: ChordTask, part: Part, request: TaskRequest): Promise<void> {
+    const { chords, groups } = await this.resultBackend();
+    const join = await chords.join(member, { state: part.state, result: part.result });
+    if (join.kind !== "complete") return;
+    const failed = failureOfMembers(join.parts, body);
+    if (failed === undefined) {
+      const results = resultsOfMembers(join.parts, await groups.restore(member.chordId));
+      await this.runAll(await bodyOfChord(body, results, request, this.#options.producer));
+    } else {
+      for (const { errbacks, ...call } of errbacksWithin(body))
+        await this.#tellErrbacks({ ...call, rootId: request.rootId }, errbacks, failed);
+      await this.#failAll(tasksWithin(body), failed, request);
+    }
+    await chords.end(member, failed === undefined ? "sent" : "failed");
+  }
+
+  /** What will never run has failed, and so have the chords that wait for it. */
+  async #failAll(tasks: readonly SignatureDict[], failure: Failure, request: TaskRequest): Promise<void> {
+    for (const task of tasks) {
+      for (const ids of idsOfCall(task))
+        await this.#store(failedMeta({ ...ids, parentId: null }, failure, [], this.#now()));
+      const own = chordTaskWithin(task);
+      if (own !== undefined) await this.#join(own, failedPart(failure), request);
+    }
+  }
+
+  async #tellErrbacks(failed: FailedCall, errbacks: readonly SignatureDict[], failure: Failure): Promise<void> {
+    const send = (dispatch: Dispatch): Promise<void> => this.runAll(dispatch);
+    await tellErrbacks(failed, errbacks, failure, { ...this.#options, send });
+  }
+
+  async #store(meta: TaskMeta): Promise<void> {
+    const backend = await this.resultBackend();
+    await backend.store([decodeMeta(encodeMeta(meta))]);
+  }
+
+  #now(): Date {
+    return new Date(this.clock.now());
   }
 
   resultBackend(): Promise<ResultBackend> {
@@ -89,8 +174,8 @@ export class EagerRuns implements ResultSource {
     return Promise.resolve();
   }
 
-  result<Result = unknown>(taskId: string): AsyncResult<Result> {
-    return new AsyncResult<Result>(this, taskId);
+  resultOf(node: ResultNode): AsyncResult | GroupResult {
+    return resultOf(node, this);
   }
 }
 
@@ -109,30 +194,53 @@ function asReceived(request: TaskRequest, { config, clock }: EagerOptions): Pool
   return { message, request: decodeTask(message, { accept: config.acceptContent }), delivery };
 }
 
-function metaOf(
-  request: TaskRequest,
-  outcome: Exclude<PoolOutcome, { kind: "retry" }>,
-  followUps: readonly SentChild[],
-  doneAt: Date,
-): TaskMeta {
+function metaOf(request: TaskRequest, outcome: Ended, followUps: readonly ResultNode[], doneAt: Date): TaskMeta {
   const { id: taskId, parentId, groupId } = request;
-  const meta = { taskId, parentId, groupId, doneAt, children: [], traceback: null };
+  const ids = { taskId, parentId, groupId };
+  const meta = { ...ids, doneAt, children: [], traceback: null };
   switch (outcome.kind) {
-    case "returned":
-      return {
-        ...meta,
-        state: "SUCCESS",
-        result: outcome.value,
-        children: [...outcome.children, ...followUps].map(resultTuple),
-      };
-    case "threw": {
-      const { failure, children } = outcome;
-      const ended = { result: failureDocument(failure), traceback: failure.traceback };
-      return { ...meta, state: "FAILURE", ...ended, children: [...children, ...followUps].map(resultTuple) };
+    case "returned": {
+      const children = childrenOf([...outcome.children, ...followUps]);
+      return { ...meta, state: "SUCCESS", result: outcome.value, children };
     }
+    case "threw":
+      return failedMeta(ids, outcome.failure, outcome.children, doneAt);
     case "rejected":
       return { ...meta, state: "REJECTED", result: outcome.reason.detail };
     default:
       return { ...meta, state: "IGNORED", result: null };
   }
+}
+
+function failedMeta(
+  ids: Pick<TaskMeta, "taskId" | "parentId" | "groupId">,
+  failure: Failure,
+  children: readonly ResultNode[],
+  doneAt: Date,
+): TaskMeta {
+  const { traceback } = failure;
+  const result = failureDocument(failure);
+  return { ...ids, state: "FAILURE", result, traceback, doneAt, children: childrenOf(children) };
+}
+
+/** What a chord learns of a member, and why it fails. */
+interface Part extends Omit<ChordPart, "taskId"> {
+  readonly failure?: Failure;
+}
+
+function partOf(outcome: Ended): Part {
+  switch (outcome.kind) {
+    case "returned":
+      return { state: "SUCCESS", result: outcome.value };
+    case "threw":
+      return failedPart(outcome.failure);
+    case "rejected":
+      return failedPart(rejected(outcome.reason.detail));
+    default:
+      return failedPart(ignored());
+  }
+}
+
+function failedPart(failure: Failure): Part {
+  return { state: "FAILURE", result: failureDocument(failure), failure };
 }

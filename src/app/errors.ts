@@ -56,6 +56,40 @@ export class TaskImportError extends CeleriacError {
   }
 }
 
+/** What follows messages is carried by each of them, and is too much together. Nothing was sent. */
+export class CanvasTooLargeError extends CeleriacError {
+  readonly code = "CELERIAC_CANVAS_TOO_LARGE";
+  /** What the messages would carry, in bytes. */
+  readonly size: number;
+  readonly limit: number;
+  constructor(
+    size: number,
+    limit: number,
+    largest: { readonly task: string; readonly size: number; readonly carriers: number },
+  ) {
+    super(
+      `What follows the messages of this canvas makes ${String(size)} bytes of them, more than the ${String(limit)} of taskCanvasMaxBytes: the largest part, from ` +
+        `"${largest.task}" on, is ${String(largest.size)} bytes in each of ${String(largest.carriers)}. It is stored once instead where there is a result backend, taskCanvasStorage ` +
+        `is "auto", and the tasks that begin the canvas have their bodies in this app; else send less at once, or data by reference.`,
+    );
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
+/** What was to follow a task is no longer in the result backend, or there is none here. */
+export class CanvasLostError extends CeleriacError {
+  readonly code = "CELERIAC_CANVAS_LOST";
+  /** The id under which it was stored. */
+  readonly canvas: string;
+  constructor(canvas: string) {
+    super(
+      `What follows is no longer there: the canvas ${canvas} has expired, or was stored in another result backend than this app's.`,
+    );
+    this.canvas = canvas;
+  }
+}
+
 /** The app was closed; make a new one. */
 export class AppClosedError extends CeleriacError {
   readonly code = "CELERIAC_APP_CLOSED";

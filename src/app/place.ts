@@ -8,6 +8,7 @@ import { Connections } from "./connections.ts";
 import { EagerRuns } from "./eager.ts";
 import type { Environment } from "./environment.ts";
 import { Producer } from "./producer.ts";
+import { QueuePauses } from "./queue-pauses.ts";
 import { QueueTable } from "./queue-table.ts";
 import type { TaskRegistry } from "./registry.ts";
 import { resolveConfig, type ConfigInCode, type ConfigLayers, type Resolution } from "./resolve-config.ts";
@@ -34,6 +35,8 @@ export interface Parts {
   readonly timedKeys: TimedKeys;
   readonly eager: EagerRuns;
   readonly control: RemoteControl;
+  readonly pauses: QueuePauses;
+  readonly lamport: LamportClock;
 }
 
 /** Where an app is: its time and environment, what the command line says there, and what it has opened there, which disposing closes. */
@@ -75,12 +78,16 @@ export class Place implements AsyncDisposable {
     const { config } = resolution;
     const queues = new QueueTable(config);
     const connections = new Connections({ appName: name, config, clock, log });
-    const producer = new Producer({ config, clock, log, connections, queues, tasks });
-    const eager = new EagerRuns({ config, tasks, resources, log, random, clock, producer });
+    const sending = { config, clock, log, connections, queues, tasks };
+    const producer = new Producer({ ...sending, storesCanvases: true });
+    const here = new Producer({ ...sending, storesCanvases: false });
+    const eager = new EagerRuns({ config, tasks, resources, log, random, clock, producer: here });
     const timedKeys = new TimedKeys({ tasks, keys: () => connections.keys() });
     const broadcaster = (): Promise<Broadcaster> => broadcasterOf(connections);
-    const control = new RemoteControl({ broadcaster, lamport: new LamportClock(), clock });
-    return { resolution, queues, connections, producer, timedKeys, eager, control };
+    const lamport = new LamportClock();
+    const control = new RemoteControl({ broadcaster, lamport, clock });
+    const pauses = new QueuePauses({ keys: () => connections.keys(), control, clock, log });
+    return { resolution, queues, connections, producer, timedKeys, eager, control, pauses, lamport };
   }
 }
 

@@ -1,22 +1,29 @@
 import { randomUUID } from "node:crypto";
 import type { Publication, UniqueKey } from "../broker/broker.ts";
 import { BrokerUnavailableError, UnroutableError } from "../broker/errors.ts";
-import type { Signature } from "../canvas/signature.ts";
-import type { TaskRequest } from "../message/task-request.ts";
+import type { StartedChord } from "../canvas/launch.ts";
+import { mappedTask } from "../canvas/maps.ts";
+import { Signature } from "../canvas/signature.ts";
+import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
 import { routeOf, TaskRouter, type TaskRoute } from "../routing/task-router.ts";
 import type { Route } from "../routing/topology.ts";
 import type { Abortable } from "../util/abortable.ts";
 import { andThen } from "../util/and-then.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Logger } from "../util/logger.ts";
+import { timeOrderedUuid } from "../util/time-ordered-uuid.ts";
 import { within } from "../util/within.ts";
 import { uniqueKeyOf } from "./call-keys.ts";
 import type { ResolvedConfig } from "./config.ts";
+import { CanvasLibrary } from "./canvas-library.ts";
 import type { Connections } from "./connections.ts";
+import type { Dispatch, WaitingChord } from "./dispatch.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import { buildRequest, messageOf, type Family } from "./build-request.ts";
 import { PublishTimeoutError } from "./errors.ts";
+import { Launcher } from "./launcher.ts";
 import { routeTo, type QueueTable } from "./queue-table.ts";
+import type { RoutedRequest } from "./routed-request.ts";
 import type { TaskRegistry } from "./registry.ts";
 import type { SendOptions } from "./send-options.ts";
 import { SentEvents } from "./sent-events.ts";
@@ -30,18 +37,17 @@ export interface ProducerOptions {
   readonly connections: Connections;
   readonly queues: QueueTable;
   readonly tasks: TaskRegistry;
-}
-
-/** A request with the way that its message takes. */
-export interface RoutedRequest {
-  readonly request: TaskRequest;
-  readonly route: Route;
+  /** Whether what follows messages may be stored elsewhere. */
+  readonly storesCanvases: boolean;
 }
 
 /** Calls become requests, messages, and publications that the broker has confirmed. */
 export class Producer {
   readonly #options: ProducerOptions;
   readonly #router: TaskRouter;
+  /** What messages name, and do not carry. */
+  readonly canvases: CanvasLibrary;
+  readonly #launcher: Launcher;
   /** Celery: the producer's oid. */
   readonly #oid = randomUUID();
   readonly #declared = new Set<string>();
@@ -52,6 +58,10 @@ export class Producer {
     this.#options = options;
     if (options.config.taskSendSentEvent) this.#sentEvents = new SentEvents(options);
     this.#router = new TaskRouter(options.config.taskRoutes);
+    const { config, connections, storesCanvases } = options;
+    this.canvases = new CanvasLibrary({ config, backend: () => connections.optionalBackend() });
+    const library = storesCanvases ? this.canvases : undefined;
+    this.#launcher = new Launcher({ config, library, ownQueueOf: (call) => this.#ownQueueOf(call) });
   }
 
   /**
@@ -68,31 +78,73 @@ export class Producer {
   }
 
   /**
+   * What signatures send when they start, as `prepare` makes it. Rejects as `prepare` does, with UnreadableMessageError for what is no signature, with
+   * CanvasTooLargeError, and with CanvasLostError and ResultBackendUnavailableError for what stands for a stored one.
+   * `newId` gives the ids that are lacking.
+   */
+  async dispatchOf(
+    dicts: readonly SignatureDict[],
+    parent: Family["parent"] = currentTask(),
+    newId: () => string = () => timeOrderedUuid(this.#options.clock.now()),
+  ): Promise<Dispatch> {
+    const { leads, chords, stored, results } = await this.#launcher.launch(dicts, newId);
+    const requests = await Promise.all(
+      leads.map(async ({ call, chain }) => this.#prepareOne(Signature.fromDict(call), { parent, chain })),
+    );
+    const lastStart = requests.reduce((last, { request: { eta } }) => Math.max(last, eta?.getTime() ?? 0), 0);
+    const delayMs = Math.max(0, lastStart - this.#options.clock.now());
+    const deadline = { delayMs, rootId: parent?.rootId ?? null };
+    return {
+      requests,
+      chords: chords.map((chord) => this.#waiting(chord, deadline)),
+      canvases: stored.map(({ id, parts }) => this.canvases.recordOf(id, parts, delayMs)),
+      results,
+    };
+  }
+
+  /**
    * Publishes requests in one round trip. Resolves once the broker has them all, with the ids of their calls: one that another with the same
    * unique key has forestalled is not sent, and its id is that one's. Rejects within the deadline whatever the broker does.
    */
   publish(requests: readonly RoutedRequest[], options: SendOptions = {}): Promise<readonly string[]> {
-    const { config, clock } = this.#options;
-    const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
-    const error = (): Error => new PublishTimeoutError(nameOf(requests), timeoutMs);
-    return within({ clock, ms: timeoutMs, error, signal: options.signal }, (until) =>
-      this.#publishWithRetries(requests, options, until),
+    return this.#publishInTime(requests, options, (publications, until) =>
+      this.#publishOnce(requests, publications, until),
     );
   }
 
   /**
-   * Publishes requests with no deadline but `signal`, and one try: for those who have all the time that their lease lasts.
+   * As `publish`, for what others wait for: it is sent whoever holds its unique key, as a retry is. `before` is called once all is sure to be fit to be
+   * sent.
+   */
+  publishAll(requests: readonly RoutedRequest[], options: SendOptions, before: () => Promise<void>): Promise<void> {
+    let isAnnounced = false;
+    return this.#publishInTime(requests, options, async (publications, until) => {
+      if (!isAnnounced) await before();
+      isAnnounced = true;
+      await this.#publishSurely(requests, publications, until);
+    });
+  }
+
+  /**
+   * As `publishAll`, with no deadline but `signal`, and one try: for those who have all the time that their lease lasts.
    * Rejects with BrokerUnavailableError when it may be tried again.
    */
-  async publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
-    const publications = requests.map(({ request, route }) => this.#publication(request, route));
-    const holders = await this.#publishOnce(requests, publications, { signal });
-    // What a task is followed by has to come whoever holds its key, as a retry has: others wait for it.
-    const isForestalled = (_: unknown, index: number): boolean => holders[index] !== undefined;
-    const forestalled = publications.filter(isForestalled);
-    if (forestalled.length === 0) return;
-    const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
-    await this.#publishOnce(requests.filter(isForestalled), keyless, { signal });
+  publishOnce(requests: readonly RoutedRequest[], signal: AbortSignal): Promise<void> {
+    return this.#publishSurely(requests, this.#publicationsOf(requests), { signal });
+  }
+
+  /** A member that is to start later may come as much later. */
+  #waiting(
+    { id: chordId, size, body, header }: StartedChord,
+    { delayMs, rootId }: { readonly delayMs: number; readonly rootId: string | null },
+  ): WaitingChord {
+    const { resultChordDeadline: seconds } = this.#options.config;
+    const deadline = seconds === undefined ? null : { ms: seconds * 1000 + delayMs, body, rootId };
+    return { plan: { chordId, size, deadline }, header };
+  }
+
+  #publicationsOf(requests: readonly RoutedRequest[]): readonly Publication[] {
+    return requests.map(({ request, route }) => this.#publication(request, route));
   }
 
   #publication(request: TaskRequest, route: Route): Publication {
@@ -115,7 +167,8 @@ export class Producer {
   #prepareOne(call: Signature, family: Family): RoutedRequest | Promise<RoutedRequest> {
     const definition = this.#options.tasks.get(call.task);
     try {
-      const checked = definition === undefined ? undefined : bindArguments(call.task, definition.options, call);
+      const isOpen = definition === undefined || definition.takesAnything === true;
+      const checked = isOpen ? undefined : bindArguments(call.task, definition.options, call);
       return andThen(checked, () => this.#routedRequest(call, definition?.options ?? {}, family));
     } catch (error) {
       return Promise.reject(error);
@@ -124,8 +177,7 @@ export class Producer {
 
   #routedRequest(call: Signature, taskOptions: TaskOptions, family: Family): RoutedRequest {
     const { config, clock } = this.#options;
-    const said = routeSaid(taskOptions, call.options);
-    const found = this.#router.route(call.task, call.args, call.kwargs, said);
+    const found = this.#routeOf(call, taskOptions);
     const { priority } = found;
     const request = buildRequest(priority === undefined ? call : call.set({ priority }), {
       config,
@@ -137,6 +189,23 @@ export class Producer {
     return { request, route: this.#wayOf(found) };
   }
 
+  /** A map goes where the task goes that it maps: elsewhere nobody may have it. */
+  #routeOf(call: Signature, taskOptions: TaskOptions): TaskRoute {
+    const mapped = mappedTask(call);
+    const options = mapped === undefined ? taskOptions : (this.#options.tasks.get(mapped)?.options ?? {});
+    return this.#router.route(mapped ?? call.task, call.args, call.kwargs, routeSaid(options, call.options));
+  }
+
+  /** Undefined for a task whose body is elsewhere, and where no queue is named. */
+  #ownQueueOf(dict: SignatureDict): string | undefined {
+    const { tasks, queues } = this.#options;
+    const call = Signature.fromDict(dict);
+    const name = mappedTask(call) ?? call.task;
+    if (!tasks.isRunnable(name)) return undefined;
+    const { queue, exchange } = this.#routeOf(call, tasks.get(name)?.options ?? {});
+    return exchange === undefined ? (queue ?? queues.defaultQueue) : undefined;
+  }
+
   #wayOf({ queue, exchange, routingKey }: TaskRoute): Route {
     const { queues, config } = this.#options;
     if (queue !== undefined) return routeTo(queues.get(queue), routingKey);
@@ -144,17 +213,25 @@ export class Producer {
     return routeTo(queues.get(queues.defaultQueue), routingKey);
   }
 
-  async #publishWithRetries(
-    requests: readonly RoutedRequest[],
+  #publishInTime<T>(requests: readonly RoutedRequest[], options: SendOptions, publish: Publish<T>): Promise<T> {
+    const { config, clock } = this.#options;
+    const timeoutMs = options.publishTimeoutMs ?? config.taskPublishTimeoutMs;
+    const error = (): Error => new PublishTimeoutError(nameOf(requests), timeoutMs);
+    return within({ clock, ms: timeoutMs, error, signal: options.signal }, (until) =>
+      this.#publishWithRetries(this.#publicationsOf(requests), options, until, publish),
+    );
+  }
+
+  async #publishWithRetries<T>(
+    publications: readonly Publication[],
     options: SendOptions,
     until: Abortable,
-  ): Promise<readonly string[]> {
+    publish: Publish<T>,
+  ): Promise<T> {
     const { config, clock } = this.#options;
-    const publications = requests.map(({ request, route }) => this.#publication(request, route));
     for (let tries = 0; ; tries += 1) {
       try {
-        const holders = await this.#publishOnce(requests, publications, until);
-        return requests.map(({ request }, index) => holders[index] ?? request.id);
+        return await publish(publications, until);
       } catch (error) {
         const policy = { ...config.taskPublishRetryPolicy, ...options.publishRetryPolicy };
         const mayRetry = (options.publishRetry ?? config.taskPublishRetry) && tries < policy.maxRetries;
@@ -166,11 +243,26 @@ export class Producer {
     }
   }
 
+  /** What a task is followed by, and what a canvas consists of, has to come whoever holds its key: others wait for it. */
+  async #publishSurely(
+    requests: readonly RoutedRequest[],
+    publications: readonly Publication[],
+    until: Abortable,
+  ): Promise<void> {
+    const ids = await this.#publishOnce(requests, publications, until);
+    const isForestalled = (_: unknown, index: number): boolean => ids[index] !== requests[index]?.request.id;
+    const forestalled = publications.filter(isForestalled);
+    if (forestalled.length === 0) return;
+    const keyless = forestalled.map(({ unique: _key, ...publication }) => publication);
+    await this.#publishOnce(requests.filter(isForestalled), keyless, until);
+  }
+
+  /** Gives the ids of the calls, as `publish` does. */
   async #publishOnce(
     requests: readonly RoutedRequest[],
     publications: readonly Publication[],
     until: Abortable,
-  ): Promise<readonly (string | undefined)[]> {
+  ): Promise<readonly string[]> {
     const { connections, queues } = this.#options;
     const broker = await connections.broker();
     if (this.#declared.size < queues.size) {
@@ -191,9 +283,11 @@ export class Producer {
       requests.filter((_, index) => holders[index] === undefined),
       broker,
     );
-    return holders;
+    return requests.map(({ request }, index) => holders[index] ?? request.id);
   }
 }
+
+type Publish<T> = (publications: readonly Publication[], until: Abortable) => Promise<T>;
 
 /** What is said of a call's way, apart from `taskRoutes`: the call's own destination displaces the task's as a whole. */
 function routeSaid(task: TaskOptions, call: SendOptions): TaskRoute {

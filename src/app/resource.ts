@@ -23,6 +23,7 @@ export const CONTEXT_NAMES: ReadonlySet<string> = new Set<keyof TaskContext>([
   "fence",
   "delivery",
   "headers",
+  "properties",
   "request",
   "signal",
   "log",

@@ -14,6 +14,7 @@ export function retryRequest(
   now: number,
 ): TaskRequest {
   const { args = request.args, kwargs = request.kwargs, priority = request.priority } = changes;
+  const { expires = request.expires } = changes;
   return {
     ...request,
     args,
@@ -24,6 +25,7 @@ export function retryRequest(
     priority,
     parentId: request.id,
     retries: request.retries + 1,
-    eta: new Date(now + delayMs),
+    eta: delayMs === 0 ? null : new Date(now + delayMs),
+    expires: typeof expires === "number" ? new Date(now + expires) : expires,
   };
 }

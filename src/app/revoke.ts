@@ -1,24 +1,15 @@
 import { failureDocument, type Failure } from "../backend/failure.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
-import { isReady, type TaskMeta } from "../backend/task-meta.ts";
+import type { TaskMeta } from "../backend/task-meta.ts";
 import type { KeyStore } from "../broker/key-store.ts";
 import { KeysUnsupportedError } from "./errors.ts";
+import { claimRevocations, revocationOf, type RevokeOptions } from "./revocation-claims.ts";
 
-/** How long a revocation is remembered, in milliseconds: longer than anything is likely to wait in a queue. 30 days. */
-const REMEMBERED_MS = 30 * 86_400_000;
 const PREFIX = "revoked:";
-const OWNER = "revoked";
-/** The key's value where a run under way is to be ended too. */
-const TERMINATE = "terminate";
 
 /** The key that says that a task is revoked. */
 function revocationKey(taskId: string): string {
   return PREFIX + taskId;
-}
-
-export interface RevokeOptions {
-  /** Whether a run that is under way is ended too: its signal aborts, and what does not end is killed, or in the inline pool given up. @default false */
-  readonly terminate?: boolean;
 }
 
 /** False only when no task is revoked at all. */
@@ -35,26 +26,34 @@ export async function readRevocations(
   return new Map(
     taskIds.flatMap((id) => {
       const claim = claims.get(revocationKey(id));
-      return claim === undefined ? [] : [[id, { terminate: claim.value === TERMINATE }] as const];
+      return claim === undefined ? [] : [[id, revocationOf(claim)] as const];
     }),
   );
 }
 
-/** Notes that tasks must not start, and stores REVOKED at once for those that have not ended. Celery: `celery/worker/control.py:_revoke`. */
+/** States of a task that nobody has begun, as far as is known. Celery: `celery/worker/control.py:_revoke`. */
+const UNBEGUN: ReadonlySet<string> = new Set(["PENDING", "RECEIVED", "RETRY", "REJECTED"]);
+
+/** Notes that tasks must not start, and stores REVOKED at once for those that nobody has begun: what runs ends as it ends, and its worker says how. Celery: `celery/worker/control.py:_revoke`. */
 export async function revokeTasks(
   taskIds: readonly string[],
-  { terminate = false }: RevokeOptions,
-  parts: { readonly keys: KeyStore | undefined; readonly backend: ResultBackend | undefined; readonly now: number },
+  options: RevokeOptions,
+  parts: {
+    readonly keys: KeyStore | undefined;
+    readonly backend: ResultBackend | undefined;
+    readonly now: number;
+    /** Ids of tasks that run, whatever is stored of them: few tasks store that they have begun. @default none */
+    readonly begun?: ReadonlySet<string>;
+  },
 ): Promise<void> {
-  const { keys, backend, now } = parts;
+  const { keys, backend, now, begun = new Set() } = parts;
   if (keys === undefined) throw new KeysUnsupportedError("Tasks cannot be revoked");
-  const value = terminate ? TERMINATE : undefined;
-  await Promise.all(taskIds.map((id) => keys.claim(revocationKey(id), OWNER, REMEMBERED_MS, value)));
+  await claimRevocations(taskIds.map(revocationKey), options, keys);
   if (backend === undefined) return;
   const known = await backend.fetch(taskIds);
-  const unended = taskIds.filter((id) => !isReady(known.get(id)?.state ?? "PENDING"));
+  const unbegun = taskIds.filter((id) => !begun.has(id) && UNBEGUN.has(known.get(id)?.state ?? "PENDING"));
   await backend.store(
-    unended.map((taskId) => revokedMeta({ taskId, parentId: null, groupId: null }, "revoked", new Date(now))),
+    unbegun.map((taskId) => revokedMeta({ taskId, parentId: null, groupId: null }, "revoked", new Date(now))),
   );
 }
 

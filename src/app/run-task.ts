@@ -1,7 +1,11 @@
 import { failureOf } from "../backend/failure.ts";
-import type { PoolJob, PoolOutcome, SentChild } from "../pool/pool.ts";
+import type { ResultNode } from "../backend/groups.ts";
+import type { PoolJob, PoolOutcome } from "../pool/pool.ts";
 import type { RunHooks } from "../pool/run-hooks.ts";
+import { tasksOf } from "../canvas/dicts.ts";
+import { dictsOf } from "../canvas/signature-options.ts";
 import { EncodedJson, encodeJson } from "../message/json.ts";
+import type { SignatureDict } from "../message/task-request.ts";
 import { andThen } from "../util/and-then.ts";
 import { withFields, type Logger } from "../util/logger.ts";
 import { bindArguments } from "./bind-arguments.ts";
@@ -9,8 +13,19 @@ import type { ResolvedConfig } from "./config.ts";
 import type { TaskDefinition } from "./define-task.ts";
 import { InvalidArgumentsError } from "./errors.ts";
 import { withResources, type Resource } from "./resource.ts";
+import { withMergedArguments } from "./retry-arguments.ts";
 import { RetryRules } from "./retry-rules.ts";
-import { AbandonedRunError, Ignore, MaxRetriesExceededError, Reject, Retry } from "./steering.ts";
+import {
+  AbandonedRunError,
+  Ignore,
+  MaxRetriesExceededError,
+  NotInChordError,
+  Reject,
+  Replace,
+  BadReplacementError,
+  Retry,
+} from "./steering.ts";
+import type { FollowUp } from "./send-options.ts";
 import { withinRun, type TaskContext } from "./task-context.ts";
 
 export interface TaskRunnerOptions {
@@ -32,7 +47,7 @@ export function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions)
   if (definition?.body === undefined) throw new TypeError(`Task "${request.task}" has no body here.`);
   const { body } = definition;
   const context = new RunContext(job, run, options.log);
-  const children: SentChild[] = [];
+  const children: ResultNode[] = [];
   const callBody = (args: readonly unknown[]): unknown => {
     const handler = body.handler as (...args: readonly unknown[]) => unknown;
     return body.bind ? handler(context, ...args) : handler(...args);
@@ -47,8 +62,11 @@ export function runTask(job: PoolJob, run: RunHooks, options: TaskRunnerOptions)
     if (!(await run.beginCommit())) throw new AbandonedRunError(request.task, request.id);
   };
   const runWhole = needsResources ? () => withResources(options.resources, context, runBody, mayCommit) : runBody;
-  const returned = (value: EncodedJson): PoolOutcome => ({ kind: "returned", value, children });
-  const threw = (error: unknown): PoolOutcome => outcomeOf(error, job, definition, children, options);
+  const returned = (value: EncodedJson): PoolOutcome => {
+    const { added } = context;
+    return added === undefined ? { kind: "returned", value, children } : { kind: "returned", value, children, added };
+  };
+  const threw = (error: unknown): PoolOutcome => outcomeOf(error, context, definition, children, options);
   try {
     const value = withinRun({ context, children }, runWhole);
     return value instanceof EncodedJson ? returned(value) : value.then(returned, threw);
@@ -63,9 +81,10 @@ function encodeResult(value: unknown): EncodedJson {
 
 /** A call that does not fit its function is a TypeError to callers in Python, and so it is here. */
 function argumentsOf(
-  { name, options }: TaskDefinition,
+  { name, options, takesAnything = false }: TaskDefinition,
   { request }: TaskContext,
 ): readonly unknown[] | Promise<readonly unknown[]> {
+  if (takesAnything) return [];
   try {
     const bound = bindArguments(name, options, request);
     return bound instanceof Promise ? bound.catch(asTypeError) : bound;
@@ -81,12 +100,16 @@ function asTypeError(error: unknown): never {
 /** How a run ended that threw: its own wish first, then the task's retry rules, else a failure. */
 function outcomeOf(
   error: unknown,
-  { request }: PoolJob,
+  { request, added }: RunContext,
   definition: TaskDefinition,
-  children: readonly SentChild[],
+  children: readonly ResultNode[],
   { config, log, random = Math.random }: TaskRunnerOptions,
 ): PoolOutcome {
   if (error instanceof Ignore) return { kind: "ignored" };
+  if (error instanceof Replace) {
+    const by = new EncodedJson(encodeJson(error.by, "replace"));
+    return added === undefined ? { kind: "replaced", by } : { kind: "replaced", by, added };
+  }
   if (error instanceof Reject) {
     return { kind: "rejected", requeue: error.requeue, reason: { code: "rejected", detail: error.reason } };
   }
@@ -104,7 +127,7 @@ function outcomeOf(
     kind: "retry",
     failure: failureOf(cause),
     delayMs: delayMs ?? rules.delayMs(cause, request.retries, log),
-    changes,
+    changes: withMergedArguments(changes, request, definition.options.params),
   };
 }
 
@@ -112,12 +135,15 @@ function outcomeOf(
 class RunContext implements TaskContext {
   readonly request: PoolJob["request"];
   readonly delivery: PoolJob["delivery"];
+  #added: SignatureDict[] | undefined;
+  readonly properties: PoolJob["message"]["properties"];
   readonly #hooks: RunHooks;
   readonly #workerLog: Logger;
 
   constructor(job: PoolJob, hooks: RunHooks, log: Logger) {
     this.request = job.request;
     this.delivery = job.delivery;
+    this.properties = job.message.properties;
     this.#hooks = hooks;
     this.#workerLog = log;
   }
@@ -150,11 +176,30 @@ class RunContext implements TaskContext {
     return withFields(this.#workerLog, { task: this.task, id: this.id });
   }
 
+  /** What is to join the task's chord. */
+  get added(): EncodedJson | undefined {
+    return this.#added && new EncodedJson(encodeJson(this.#added, "addToChord"));
+  }
+
   progress(value: unknown): void {
     this.#hooks.onProgress(new EncodedJson(encodeJson(value, "progress")));
   }
 
   retry(options?: ConstructorParameters<typeof Retry>[0]): Retry {
     return new Retry(options);
+  }
+
+  replace(by: FollowUp): Replace {
+    const [dict] = dictsOf(by) as [SignatureDict];
+    if (dict.subtask_type === "chain" && tasksOf(dict).length === 0)
+      throw new BadReplacementError("Cannot replace with an empty chain");
+    if ("chord" in dict.options)
+      throw new BadReplacementError("A signature replacing a task must not be part of a chord");
+    return new Replace(dict);
+  }
+
+  addToChord(canvas: FollowUp): void {
+    if (this.request.followUps.chord === null) throw new NotInChordError(this.task, this.id);
+    (this.#added ??= []).push(...dictsOf(canvas));
   }
 }

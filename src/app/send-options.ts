@@ -37,6 +37,8 @@ export interface SendOptions extends Abortable {
   readonly link?: FollowUp | readonly FollowUp[];
   /** Sent with the failed task's id once the task has failed. */
   readonly linkError?: FollowUp | readonly FollowUp[];
+  /** Marks by their names: workers can be told to revoke what has one, and extended results keep them. Celery: canvas stamping. @default none */
+  readonly stamps?: Readonly<Record<string, unknown>>;
   /** Whether publishing is tried again when the broker is away, within `publishTimeoutMs`. @default `taskPublishRetry` */
   readonly publishRetry?: boolean;
   /** The pace of those tries. @default `taskPublishRetryPolicy` */
@@ -45,7 +47,10 @@ export interface SendOptions extends Abortable {
   readonly publishTimeoutMs?: number;
 }
 
-/** A call to be sent later: a Signature, or its JSON form. */
+/** What of a call's options concerns the act of publishing alone. */
+export type PublishOptions = Pick<SendOptions, "signal" | "publishTimeoutMs" | "publishRetry" | "publishRetryPolicy">;
+
+/** What is to be sent later: a canvas, or its JSON form. */
 export type FollowUp = SignatureDict | { toDict(): SignatureDict };
 
 /** Celery: `retry_policy` of `apply_async`; here in milliseconds. */

@@ -1,4 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
+import { DirectSender } from "../events/direct-sender.ts";
 import { EventDispatcher } from "../events/event-dispatcher.ts";
 import { LamportClock } from "../events/lamport-clock.ts";
 import { isoFormat } from "../message/python-values.ts";
@@ -57,9 +58,8 @@ export class SentEvents {
   /** What waits is sent before the broker is closed. */
   #open(broadcaster: Broker["broadcaster"]): EventDispatcher {
     const { connections, clock, log } = this.#options;
+    const sender = broadcaster && new DirectSender({ hostname: anonymousNode(), broadcaster, clock, log });
     const lamport = new LamportClock();
-    return connections.keep(
-      new EventDispatcher({ hostname: anonymousNode(), broadcaster, lamport, taskEvents: true, clock, log }),
-    );
+    return connections.keep(new EventDispatcher({ sender, lamport, taskEvents: false, clock, log }));
   }
 }

@@ -4,6 +4,7 @@ import type { TaskRoutes } from "../routing/task-router.ts";
 import type { CeleriacConfig, ResolvedConfig, Role } from "./config.ts";
 import { exchangeType, queueList } from "./queue-settings.ts";
 import type { GivenQueue } from "./queue-settings.ts";
+import { intervalOf, type Rate } from "./rate-limit.ts";
 import { faultOfLoneRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 import type { PublishRetryPolicy } from "./send-options.ts";
 import {
@@ -62,6 +63,19 @@ const routes = structure<TaskRoutes | undefined>("routes by task name, a functio
   new TaskRouter(value as TaskRoutes);
   return value as TaskRoutes;
 });
+
+const rate: SettingKind<Rate> = {
+  expected: 'a number a second, or text such as "10/s", "10/m" or "100/h"',
+  read(value) {
+    try {
+      intervalOf(value);
+    } catch {
+      return refuse();
+    }
+    return value as Rate;
+  },
+  fromText: (value) => value,
+};
 
 const contents = listOf(oneOf(["json"], { "application/json": "json" }));
 
@@ -123,6 +137,7 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
     kind: positive(seconds, "every record expires; give a long time rather than none"),
     fallback: 86_400,
   },
+  resultChordDeadline: { kind: secondsOrNone, fallback: 86_400 },
   resultExtended: { kind: flag, fallback: false },
   taskIgnoreResult: { kind: flag, fallback: false },
   taskStoreErrorsEvenIfIgnored: { kind: flag, fallback: false },
@@ -134,6 +149,10 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
   taskRetryPolicy: { kind: retryPolicy, fallback: {} },
   taskAcksLate: { kind: flag, fallback: true },
   taskAcksOnFailureOrTimeout: { kind: flag, fallback: true },
+  taskAllowErrorCbOnChordHeader: { kind: flag, fallback: false },
+  taskCanvasStorage: { kind: oneOf(["auto", "never"]), fallback: "auto" },
+  taskCanvasMaxBytes: { kind: orNone(wholeNumber(1), null), fallback: 33_554_432 },
+  taskDefaultRateLimit: { kind: orNone(rate, undefined), fallback: undefined },
   taskAlwaysEager: { kind: flag, fallback: false },
   taskEagerPropagates: { kind: flag, fallback: false },
   taskPublishTimeoutMs: { kind: positive(milliseconds, "a send without a deadline could hang"), fallback: 2_000 },
@@ -156,7 +175,9 @@ export const SETTINGS: { readonly [K in SettingKey]-?: Setting<SettingValues[K]>
     fallback: undefined,
     flag: "--max-memory-per-child",
   },
+  workerPoolRestarts: { kind: flag, fallback: false },
   workerMaxDeliveries: { kind: orNone(wholeNumber(1), null), fallback: 3 },
+  workerDisableRateLimits: { kind: flag, fallback: false },
   workerLogLevel: {
     kind: oneOf(["debug", "info", "warn", "error"], { warning: "warn", critical: "error", fatal: "error" }),
     fallback: "info",

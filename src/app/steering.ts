@@ -1,3 +1,4 @@
+import type { SignatureDict } from "../message/task-request.ts";
 import type { RetryChanges } from "../pool/pool.ts";
 import { CeleriacError } from "../util/errors.ts";
 
@@ -18,6 +19,29 @@ export class Retry extends CeleriacError {
   constructor(options: RetryOptions = {}) {
     super("The task asks to be retried.", { cause: options.error });
     this.options = options;
+  }
+}
+
+/** Thrown by a task to have another canvas take its place. Made by `ctx.replace()`. Celery: `celery/app/task.py:Task.replace`. */
+export class Replace extends CeleriacError {
+  readonly code = "CELERIAC_REPLACE";
+  readonly by: SignatureDict;
+  constructor(by: SignatureDict) {
+    super("The task asks to be replaced.");
+    this.by = by;
+  }
+}
+
+/** A task cannot be replaced by this. Celery: `celery.exceptions.ImproperlyConfigured`. */
+export class BadReplacementError extends CeleriacError {
+  readonly code = "CELERIAC_BAD_REPLACEMENT";
+}
+
+/** A task that is in no chord cannot add to one. */
+export class NotInChordError extends CeleriacError {
+  readonly code = "CELERIAC_NOT_IN_CHORD";
+  constructor(task: string, id: string) {
+    super(`${task}[${id}] is a member of no chord, so it cannot add another to it.`);
   }
 }
 

@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { DeliveryInfo, SentChild } from "../pool/pool.ts";
+import type { ResultNode } from "../backend/groups.ts";
+import type { MessageProperties } from "../message/message.ts";
+import type { DeliveryInfo } from "../pool/pool.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import type { Logger } from "../util/logger.ts";
-import { type Retry, type RetryOptions } from "./steering.ts";
+import type { FollowUp } from "./send-options.ts";
+import type { Replace, Retry, RetryOptions } from "./steering.ts";
 
 /** What a running task sees of itself. Celery: the bound task's `self` and `self.request`. */
 export interface TaskContext {
@@ -20,6 +23,8 @@ export interface TaskContext {
   readonly delivery: DeliveryInfo;
   /** The caller's own headers. */
   readonly headers: Readonly<Record<string, unknown>>;
+  /** The properties of the message that the call came with. Celery: `request.properties`. */
+  readonly properties: MessageProperties;
   /** The whole call. */
   readonly request: TaskRequest;
   /** Aborts when the soft time limit is over, and when the run is given up: at the hard limit, with its lease, or by a worker that stops. */
@@ -30,12 +35,22 @@ export interface TaskContext {
   progress(value: unknown): void;
   /** `throw ctx.retry({ delayMs })` ends this run and asks for another. */
   retry(options?: RetryOptions): Retry;
+  /**
+   * `throw ctx.replace(canvas)` ends this run; the canvas takes over the task's id and result, and its place in groups, chords and chains. Throws
+   * BadReplacementError for a chain without steps, and for a member of a chord; a group without members gives an empty list.
+   */
+  replace(by: FollowUp): Replace;
+  /**
+   * Has a canvas be a member too of the chord that this task is in. It is sent once the task has succeeded, and the chord's body waits for it, too. Throws
+   * NotInChordError where the task is in none.
+   */
+  addToChord(canvas: FollowUp): void;
 }
 
 /** The run that the calling code is part of, with what it has sent so far. */
 export interface CurrentRun {
   readonly context: TaskContext;
-  readonly children: SentChild[];
+  readonly children: ResultNode[];
 }
 
 const runs = new AsyncLocalStorage<CurrentRun>();

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TaskDefinitionError } from "./errors.ts";
 import { faultOfConcurrency, faultOfUnique, type ConcurrencyOptions, type UniqueOptions } from "./call-keys.ts";
 import { keysOf, unknownKey } from "./known-keys.ts";
+import { faultOfRateLimit, type Rate, type RateLimitOptions } from "./rate-limit.ts";
 import { faultOfRetryPolicy, RETRY_POLICY_NAMES, type RetryPolicy } from "./retry-policy.ts";
 
 /** What can be said of a task when it is defined; a call's own options beat it. */
@@ -34,6 +35,8 @@ export interface TaskOptions extends RetryPolicy {
   readonly unique?: UniqueOptions;
   /** Of calls with the same key, only so many run at once, over all workers. @default none */
   readonly concurrency?: ConcurrencyOptions;
+  /** How often calls may start, on each worker or, with `{ limit, scope: "cluster" }`, on all together; 0 and null for no limit. @default `taskDefaultRateLimit` */
+  readonly rateLimit?: Rate | RateLimitOptions | null;
 }
 
 /** How a task's arguments are named and checked. */
@@ -63,6 +66,7 @@ const TASK_OPTIONS = keysOf<TaskOptions & ArgumentSpec>({
   sendEvents: true,
   unique: true,
   concurrency: true,
+  rateLimit: true,
   params: true,
   args: true,
   kwargs: true,
@@ -82,10 +86,14 @@ export function checkTaskOptions(task: string, options: TaskOptions & ArgumentSp
     if (value !== undefined && !(typeof value === "number" && value >= 0))
       refuse(`${name} must be a number of milliseconds.`);
   }
-  const fault = faultOfRetryPolicy(options) ?? faultOfKeys(options);
+  const fault = faultOfRetryPolicy(options) ?? faultOfKeys(options) ?? faultOfLimit(options);
   if (fault !== undefined) refuse(fault);
 }
 
 function faultOfKeys({ unique, concurrency }: TaskOptions): string | undefined {
   return (unique && faultOfUnique(unique)) ?? (concurrency && faultOfConcurrency(concurrency));
+}
+
+function faultOfLimit({ rateLimit }: TaskOptions): string | undefined {
+  return rateLimit === undefined ? undefined : faultOfRateLimit(rateLimit);
 }

@@ -1,4 +1,6 @@
+import type { Group } from "../canvas/group.ts";
 import type { Signature } from "../canvas/signature.ts";
+import type { BeforeLast, LastOf, OnlyOf } from "../canvas/takes.ts";
 import type { AsyncResult } from "../result/async-result.ts";
 import type { SendOptions } from "./send-options.ts";
 import type { ArgumentSpec, TaskOptions } from "./task-options.ts";
@@ -17,10 +19,16 @@ export interface Task<Args extends readonly unknown[], Names extends readonly st
   applyAsync(call: Call<Args, Names> & SendOptions): Promise<AsyncResult<Result>>;
   /** Runs the task here and now, through the same encoding as the wire's. Celery: `apply`. */
   apply(call: Call<Args, Names> & SendOptions): Promise<AsyncResult<Result>>;
-  /** A call that is not sent yet. */
-  s(...args: Args): Signature<Result>;
+  /** A call that is not sent yet. The arguments are the task's last: the first may be the result of what comes before it in a canvas. */
+  s<Given extends LastOf<Args>>(...args: Given): Signature<Result, BeforeLast<Args, Given>>;
   /** A call that ignores the result of the task before it. */
   si(...args: Args): Signature<Result>;
+  /** One call that runs the task for each item, one after the other. */
+  map(items: Iterable<OnlyOf<Args>>): Signature<Result[]>;
+  /** One call that runs the task for each list of arguments, one after the other. */
+  starmap(lists: Iterable<Args>): Signature<Result[]>;
+  /** A group of calls, each of which runs the task for `size` lists of arguments, one after the other. Throws CanvasError. */
+  chunks(lists: Iterable<Args>, size: number): Group<Result[][]>;
 }
 
 /** A task whose arguments are one object of keyword arguments. */
@@ -33,7 +41,9 @@ export interface KeywordTask<Kwargs extends object, Result> {
   applyAsync(call: { readonly kwargs: Kwargs } & SendOptions): Promise<AsyncResult<Result>>;
   /** As `Task.apply`. */
   apply(call: { readonly kwargs: Kwargs } & SendOptions): Promise<AsyncResult<Result>>;
-  s(kwargs: Kwargs): Signature<Result>;
+  /** A call that is not sent yet. It has no place for the result of what comes before it in a canvas. */
+  s(kwargs: Kwargs): Signature<Result, []>;
+  /** A call that ignores the result of the task before it. */
   si(kwargs: Kwargs): Signature<Result>;
 }
 

@@ -2,7 +2,7 @@ import type { KeyStore } from "../broker/key-store.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import { uniqueKeyOf } from "./call-keys.ts";
 import { KeysUnsupportedError } from "./errors.ts";
-import type { RoutedRequest } from "./producer.ts";
+import type { RoutedRequest } from "./routed-request.ts";
 import type { TaskRegistry } from "./registry.ts";
 
 /** How long a key is held before its call is sent, in milliseconds: a sender that dies meanwhile is in nobody's way for longer. */

@@ -1,5 +1,6 @@
 import { inspect, types } from "node:util";
 import { pythonRepr } from "../message/python-repr.ts";
+import { readPythonForm, type PythonForm } from "./python-form.ts";
 
 /** A failure as it is stored and sent: Celery's exception document plus the traceback. `celery/backends/base.py:prepare_exception`. */
 export interface Failure {
@@ -27,6 +28,8 @@ const BUILTINS_OF_PYTHON: ReadonlySet<string> = new Set([
 /** Our own errors that a task lets through, by their codes, and what Celery calls them. */
 const CELERY_TWINS: ReadonlyMap<string, PythonClass> = new Map([
   ["CELERIAC_SOFT_TIME_LIMIT_EXCEEDED", { type: "SoftTimeLimitExceeded", module: "billiard.exceptions" }],
+  ["CELERIAC_BAD_REPLACEMENT", { type: "ImproperlyConfigured", module: "celery.exceptions" }],
+  ["CELERIAC_NOT_IN_CHORD", { type: "ValueError", module: "builtins" }],
   ["CELERIAC_MAX_RETRIES_EXCEEDED", { type: "MaxRetriesExceededError", module: "celery.exceptions" }],
 ]);
 
@@ -60,10 +63,11 @@ export function failureOf(error: unknown): Failure {
   if (!isError(error)) return failureOfValue(error);
   if (read(error, "code") === TASK_FAILED) return failurePassedOn(error);
   const message = textOf(read(error, "message"));
-  const { type, module } = pythonClassOf(error);
+  const form = pythonFormOf(error);
+  const { type, module } = { ...pythonClassOf(error), ...form };
   return {
     exc_type: type,
-    exc_message: message === "" ? [] : [cut(message, MAX_MESSAGE)],
+    exc_message: form?.args ?? (message === "" ? [] : [cut(message, MAX_MESSAGE)]),
     exc_module: module,
     traceback: cut(tracebackOf(error), MAX_TRACEBACK),
   };
@@ -74,6 +78,15 @@ function failurePassedOn(error: object): Failure {
   const [exc_type, exc_module] = [read(error, "remoteType"), read(error, "remoteModule")];
   const document = { exc_type, exc_module, exc_message: read(error, "remoteArgs") };
   return readFailure(document, cut(tracebackOf(error), MAX_TRACEBACK));
+}
+
+/** What the error says of itself. */
+function pythonFormOf(error: object): PythonForm | undefined {
+  try {
+    return readPythonForm((error as { readonly python?: unknown }).python);
+  } catch {
+    return undefined;
+  }
 }
 
 function pythonClassOf(error: object): PythonClass {

@@ -9,6 +9,21 @@ export interface ResultNode {
   readonly members: readonly ResultNode[] | null;
 }
 
+/** What a task's result shows of the tasks that it sent. A chain of any length is as small as its end. */
+export function childrenOf(nodes: readonly ResultNode[]): readonly unknown[] {
+  return nodes.map(withoutParents).map(tupleOf);
+}
+
+/** Without what came before it and its members. */
+export function withoutParents({ id, members }: ResultNode): ResultNode {
+  return { id, parent: null, members: members?.map(withoutParents) ?? null };
+}
+
+/** The ids of the tasks that a result is made of. */
+export function tasksOfResult({ id, members }: ResultNode): readonly string[] {
+  return members === null ? [id] : members.flatMap(tasksOfResult);
+}
+
 /** What groups consist of, kept for who asks for their results later or elsewhere. Every record expires as results do. */
 export interface GroupRecords {
   /** Resolves once it survives a restart. Replaces an earlier record of the same id. */
@@ -32,16 +47,27 @@ export function decodeGroup(text: string): ResultNode {
     throw new UnreadableResultError("the group record is not JSON", { cause });
   }
   const result = typeof record === "object" && record !== null && "result" in record ? record.result : undefined;
-  return nodeOf(result);
+  const group = nodeOf(result);
+  if (group.members === null) throw new UnreadableResultError("the group record names no members");
+  return group;
 }
 
-/** `[[id, parent], members]`. */
-function tupleOf({ id, parent, members }: ResultNode): unknown {
-  return [[id, parent === null ? null : tupleOf(parent)], members === null ? null : members.map(tupleOf)];
+/** Celery's result tuple: `[[id, parent], members]`. Source: `celery/result.py:GroupResult.as_tuple`. */
+export function tupleOf(node: ResultNode): unknown {
+  let tuple: unknown = null;
+  for (const { id, members } of lineOf(node)) tuple = [[id, tuple], members?.map(tupleOf) ?? null];
+  return tuple;
 }
 
-/** Celery takes a bare id for a task too. */
-function nodeOf(tuple: unknown): ResultNode {
+/** A node and all that came before it in its chain, the first of them first. */
+export function lineOf(node: ResultNode | null): readonly ResultNode[] {
+  const line: ResultNode[] = [];
+  for (let next = node; next !== null; next = next.parent) line.push(next);
+  return line.reverse();
+}
+
+/** Reads a result tuple; Celery takes a bare id for a task too. Throws UnreadableResultError. */
+export function nodeOf(tuple: unknown): ResultNode {
   if (typeof tuple === "string") return { id: tuple, parent: null, members: null };
   const [head, members] = pairOf(tuple);
   const [id, parent] = typeof head === "string" ? [head, null] : pairOf(head);

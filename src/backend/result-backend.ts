@@ -1,4 +1,5 @@
 import type { Abortable } from "../util/abortable.ts";
+import type { StoredCanvases } from "./canvases.ts";
 import type { ChordCounters } from "./chords.ts";
 import type { GroupRecords } from "./groups.ts";
 import type { TaskMeta } from "./task-meta.ts";
@@ -7,6 +8,7 @@ import type { TaskMeta } from "./task-meta.ts";
 export interface ResultBackend extends AsyncDisposable {
   readonly groups: GroupRecords;
   readonly chords: ChordCounters;
+  readonly canvases: StoredCanvases;
   /** Rejects with ResultBackendUnavailableError. Calling it again is fine. */
   open(options?: Abortable): Promise<void>;
   /**

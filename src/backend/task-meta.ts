@@ -34,14 +34,8 @@ export interface ExtendedMeta {
   readonly worker: string;
   readonly retries: number;
   readonly queue: string;
-}
-
-/**
- * A task as its parent's `children` show it: `[[id, parent], null]`, where a parent would be such a tuple again, and stands only in results of
- * chains. Source: `celery/result.py:AsyncResult.as_tuple`.
- */
-export function resultTuple({ id }: { readonly id: string }): unknown {
-  return [[id, null], null];
+  /** The call's stamps by their names. @default none */
+  readonly stamps?: Readonly<Record<string, unknown>>;
 }
 
 const READY_STATES: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
@@ -70,8 +64,25 @@ export function encodeMeta(meta: TaskMeta): string {
 function extendedFields(extended: ExtendedMeta): string {
   return (
     `,"name":${JSON.stringify(extended.name)},"args":${jsonOf(extended.args, "args")},"kwargs":${jsonOf(extended.kwargs, "kwargs")}` +
-    `,"worker":${JSON.stringify(extended.worker)},"retries":${extended.retries},"queue":${JSON.stringify(extended.queue)}`
+    `,"worker":${JSON.stringify(extended.worker)},"retries":${extended.retries},"queue":${JSON.stringify(extended.queue)}` +
+    stampFields(extended.stamps ?? {})
   );
+}
+
+/** Fields of the document: a stamp of such a name cannot stand beside them. */
+const FIELDS: ReadonlySet<string> = new Set(
+  (
+    "status result traceback children date_done group_id parent_id task_id name args kwargs worker retries queue " +
+    "stamped_headers"
+  ).split(" "),
+);
+
+/** Each stamp under its own name, and all the names. Source: `celery/backends/base.py:Backend._get_result_meta`. */
+function stampFields(stamps: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(stamps).filter((name) => !FIELDS.has(name));
+  if (names.length === 0) return "";
+  const fields = names.map((name) => `,${JSON.stringify(name)}:${encodeJson(stamps[name], `stamps.${name}`)}`);
+  return `,"stamped_headers":${JSON.stringify(names)}${fields.join("")}`;
 }
 
 function jsonOf(value: unknown, name: string): string {
@@ -125,7 +136,15 @@ function readExtended(document: Readonly<Record<string, unknown>>): ExtendedMeta
     worker: stringOrNull(document["worker"]) ?? "",
     retries: typeof retries === "number" ? retries : 0,
     queue: stringOrNull(document["queue"]) ?? "",
+    ...readStamps(document),
   };
+}
+
+function readStamps(document: Readonly<Record<string, unknown>>): Pick<ExtendedMeta, "stamps"> {
+  const names = arrayOrEmpty(document["stamped_headers"]).filter(
+    (name): name is string => typeof name === "string" && !FIELDS.has(name) && Object.hasOwn(document, name),
+  );
+  return names.length === 0 ? {} : { stamps: Object.fromEntries(names.map((name) => [name, document[name]])) };
 }
 
 /** Text, by older Celery in UTC without saying so; an envelope was read as a date already. */

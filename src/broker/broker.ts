@@ -115,11 +115,16 @@ export interface QueueDepth {
 }
 
 export interface Consumer extends AsyncIterable<Delivery>, AsyncDisposable {
-  /** Writable: a pool that grows raises it. Lowering it takes effect as deliveries are settled. */
+  /** Writable: a pool that grows raises it. Lowering it takes effect as deliveries are settled; with 0 nothing more is taken. */
   prefetch: number;
+  /** Whether, and since when, it hears of the broker. */
+  readonly polling: Polling;
   /** Starts consuming from one more queue. */
   add(queue: string): void;
-  /** Stops consuming from a queue; deliveries already handed out stay with the caller. */
+  /** Takes nothing from a queue until it is resumed, and hands back what was not yielded, but counts as its consumer all the same; one that is added later is paused then. */
+  pause(queue: string): void;
+  resume(queue: string): void;
+  /** Stops consuming from a queue, paused or not; deliveries already handed out stay with the caller. */
   cancel(queue: string): void;
   /** The delivery that the iteration would yield next, where it is here already: spares a turn of promises for each of many. */
   poll(): Delivery | undefined;
@@ -134,6 +139,16 @@ export interface Consumer extends AsyncIterable<Delivery>, AsyncDisposable {
    * lease will run out), and later ones with DeliveryLostError.
    */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Instants are those of the clock's uptime, in milliseconds. */
+export interface Polling {
+  /** Whether it is to ask for messages now: not while it stops, has no queue, or holds as many as it may. */
+  readonly isDue: boolean;
+  /** When it last came back from asking, however that ended; when it was made, before that. It is never away for longer than some seconds. */
+  readonly triedAt: number;
+  /** When the broker last answered, be it that there is nothing; undefined before that. */
+  readonly answeredAt: number | undefined;
 }
 
 /** A message that we owe an answer. Exactly one of the five settling methods may be called, once. Each rejects with DeliveryLostError when the lease was lost. */

@@ -1,8 +1,9 @@
 import type { RenewerSource } from "./leases/renewer.ts";
+import type { Turn, TurnRules } from "./turns.ts";
 
 /**
- * THE SEAM to what the whole fleet must know and what must expire by itself: revocations and concurrency keys now; leadership stands on it
- * too. `KeyHolder` keeps a claim alive for as long as it is needed.
+ * THE SEAM to what the whole fleet must know and what must expire by itself: revocations, concurrency keys and rate limits now; leadership
+ * stands on it too. `KeyHolder` keeps a claim alive for as long as it is needed.
  */
 export interface KeyStore extends AsyncDisposable {
   /** How to renew claims from a thread, where the store can be reached from there. Its receipts are those of `claim-receipt.ts`. */
@@ -17,6 +18,11 @@ export interface KeyStore extends AsyncDisposable {
   mayHave(prefix: string): boolean | Promise<boolean>;
   /** The living claims among `keys`. */
   read(keys: readonly string[]): Promise<ReadonlyMap<string, Claim>>;
+  /**
+   * Takes the next of a key's turns, if that comes soon enough: the first at once, each other `everyMs` after the one before, by the rules of whoever takes it. One
+   * step, by the store's own clock. Of no claim's business, whatever the key; forgotten once the next turn may be taken anyway.
+   */
+  takeTurn(key: string, rules: TurnRules): Promise<Turn>;
 }
 
 export interface Claim {

@@ -1,5 +1,6 @@
 import type { FollowUp, SendOptions } from "../app/send-options.ts";
 import { signatureFromDict } from "../message/signature-dict.ts";
+import { stampsIn, stampsToWire } from "./stamps.ts";
 import type { Membership, SignatureDict } from "../message/task-request.ts";
 
 /** One option in both worlds: ours, and Celery's name with its unit. Source: `celery/app/task.py:Task.apply_async`. */
@@ -51,6 +52,16 @@ const OPTIONS: readonly WireOption[] = [
   { ours: "linkError", theirs: "link_error", toWire: dictsOf, fromWire: list },
 ];
 
+/** What `Membership` is on the wire. */
+const MEMBERSHIP_NAMES = ["group_id", "group_index", "chord"] as const;
+
+/** Celery's names of the options that mean something here. */
+export const WIRE_OPTION_NAMES: ReadonlySet<string> = new Set([
+  ...OPTIONS.map(({ theirs }) => theirs),
+  ...MEMBERSHIP_NAMES,
+  "stamped_headers",
+]);
+
 /** Options as Celery's signatures carry them. What concerns only the act of publishing stays behind. */
 export function optionsToWire(options: SendOptions): Record<string, unknown> {
   const wire: Record<string, unknown> = {};
@@ -58,7 +69,7 @@ export function optionsToWire(options: SendOptions): Record<string, unknown> {
     const value = options[ours];
     if (value !== undefined) wire[theirs] = toWire(value as never);
   }
-  return wire;
+  return options.stamps === undefined ? wire : { ...wire, ...stampsToWire(options.stamps) };
 }
 
 export function optionsFromWire(wire: Readonly<Record<string, unknown>>): SendOptions {
@@ -67,7 +78,15 @@ export function optionsFromWire(wire: Readonly<Record<string, unknown>>): SendOp
     const value = fromWire(wire[theirs]);
     if (value !== undefined) options[ours] = value;
   }
-  return options;
+  const stamps = stampsIn(wire);
+  return Object.keys(stamps).length === 0 ? options : { ...options, stamps };
+}
+
+/** What else is there, of other versions or set by Celery itself: kept as it is, in case it goes back to Python. */
+export function otherOptions(wire: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const stamps = stampsIn(wire);
+  const others = Object.entries(wire).filter(([name]) => !WIRE_OPTION_NAMES.has(name) && !Object.hasOwn(stamps, name));
+  return Object.fromEntries(others);
 }
 
 export function membershipToWire({ groupId, groupIndex, chord }: Membership): Record<string, unknown> {
@@ -91,7 +110,14 @@ export function membershipFromWire(wire: Readonly<Record<string, unknown>>): Mem
 
 /** Follow-ups in Celery's JSON form. */
 export function dictsOf(followUps: FollowUp | readonly FollowUp[] | undefined): readonly SignatureDict[] {
+  return listOf(followUps).map(dictOf);
+}
+
+export function dictOf(followUp: FollowUp): SignatureDict {
+  return "toDict" in followUp ? followUp.toDict() : followUp;
+}
+
+function listOf(followUps: FollowUp | readonly FollowUp[] | undefined): readonly FollowUp[] {
   if (followUps === undefined) return [];
-  const list = Array.isArray(followUps) ? (followUps as readonly FollowUp[]) : [followUps as FollowUp];
-  return list.map((followUp) => ("toDict" in followUp ? followUp.toDict() : followUp));
+  return Array.isArray(followUps) ? (followUps as readonly FollowUp[]) : [followUps as FollowUp];
 }

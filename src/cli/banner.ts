@@ -12,6 +12,8 @@ export interface WorkerSummary extends LogFields {
   readonly broker: string;
   readonly results: string;
   readonly concurrency: number;
+  /** Between which numbers it changes by itself. */
+  readonly autoscale: { readonly max: number; readonly min: number } | undefined;
   readonly pool: string;
   readonly queues: readonly {
     readonly name: string;
@@ -33,6 +35,7 @@ export function summarize(app: Celeriac, worker: Worker, version: string): Worke
     broker: String(shown(config.broker)),
     results: config.resultBackend === undefined ? "none" : String(shown(config.resultBackend)),
     concurrency: worker.concurrency,
+    autoscale: worker.autoscale,
     pool: config.workerPool,
     queues: worker.queues.map((name) => {
       const { exchange, routingKey } = queues.get(name);
@@ -56,7 +59,8 @@ const COMMAND_LINE = "command line ";
 
 /** The summary as text for a terminal. */
 export function banner(summary: WorkerSummary): string {
-  const { version, node, app, broker, results, concurrency, pool, queues, tasks, overrides } = summary;
+  const { version, node, app, broker, results, concurrency, autoscale, pool, queues, tasks, overrides } = summary;
+  const most = autoscale === undefined ? "" : `, up to ${String(autoscale.max)}`;
   const bound = queues.map(({ name, exchange, type, key }) => `${name}  exchange=${exchange}(${type}) key=${key}`);
   return [
     "",
@@ -65,7 +69,7 @@ export function banner(summary: WorkerSummary): string {
     `  app          ${app}`,
     `  broker       ${broker}`,
     `  results      ${results}`,
-    `  concurrency  ${String(concurrency)} (${pool})`,
+    `  concurrency  ${String(concurrency)}${most} (${pool})`,
     ...overrides.map((line) => `  note         ${line}`),
     ...list("queues", bound),
     ...list("tasks", tasks.length === 0 ? ["none"] : tasks),

@@ -48,6 +48,30 @@ export function wholeNumber(flag: string, text: string): number {
   throw new UsageError(`${flag} must be a whole number; got ${cut(text)}.`);
 }
 
+/** From 0. */
+export function positiveNumber(flag: string, text: string): number {
+  const number = Number(text);
+  if (isNumber(text) && number >= 0) return number;
+  throw new UsageError(`${flag} must be a number from 0; got ${cut(text)}.`);
+}
+
+/** `10,2` or `10`; in Celery, whichever is greater is the most. Throws UsageError. */
+export function autoscaleRange(flag: string, text: string): { readonly max: number; readonly min: number } {
+  const [first = "", second = "1", ...more] = text.split(",").map((part) => part.trim());
+  const isNone = (part: string): boolean => !/^\d{1,5}$/.test(part);
+  if (isNone(first) || isNone(second) || more.length > 0 || Number(first) + Number(second) === 0)
+    throw new UsageError(`${flag} must be MAX,MIN, two whole numbers such as 10,2, or MAX alone; got ${cut(text)}.`);
+  const range = [Number(first), Number(second)] as const;
+  return { max: Math.max(...range), min: Math.min(...range) };
+}
+
+/** A TCP port; 0 is any. Throws UsageError. */
+export function portNumber(flag: string, text: string): number {
+  const port = wholeNumber(flag, text);
+  if (port <= 65_535) return port;
+  throw new UsageError(`${flag} must be a port from 0 to 65535; got ${cut(text)}.`);
+}
+
 /** Names between commas. Throws UsageError when there is none. */
 export function nameList(flag: string, text: string): readonly string[] {
   const names = text.split(",").flatMap((name) => name.trim() || []);

@@ -9,6 +9,7 @@ import { addRemoteCommands } from "./commands/remote.ts";
 import { addResultCommand } from "./commands/result.ts";
 import { addRevokeCommand } from "./commands/revoke.ts";
 import { addTasksCommand } from "./commands/tasks.ts";
+import { addTopCommand } from "./commands/top.ts";
 import { addWorkerCommand } from "./commands/worker.ts";
 import { UsageError } from "./errors.ts";
 import { EXIT, EXIT_CODES_HELP } from "./exit-codes.ts";
@@ -27,6 +28,7 @@ const COMMANDS = [
   addDeadLettersCommand,
   addTasksCommand,
   addEventsCommand,
+  addTopCommand,
   addRemoteCommands,
   addConfigCommand,
 ];

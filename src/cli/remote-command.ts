@@ -3,7 +3,7 @@ import { COMMANDS, type CommandInfo, type Param } from "../control/commands.ts";
 import { hint } from "../app/setting-kinds.ts";
 import { UsageError } from "./errors.ts";
 import type { GlobalOptions } from "./global-options.ts";
-import { durationMs, nameList, wholeNumber } from "./option-values.ts";
+import { durationMs, nameList, positiveNumber, wholeNumber } from "./option-values.ts";
 import { requireBrokerFile } from "./require-places.ts";
 import { withApp } from "./with-app.ts";
 
@@ -75,6 +75,8 @@ function valueOf({ name, kind }: Param, word: string): unknown {
       return word;
     case "whole number":
       return wholeNumber(name, word);
+    case "number":
+      return positiveNumber(name, word);
     case "flag":
       return /^(?:1|y|yes|t|true|on)$/i.test(word);
   }

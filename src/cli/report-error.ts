@@ -3,12 +3,13 @@ import { CeleriacError, toError } from "../util/errors.ts";
 import { maskSecrets } from "../util/mask-url.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { remark } from "./output.ts";
+import { harmless } from "./remote-answer.ts";
 
 /** Tells on standard error why a command failed, without secrets, and gives the exit code: in one line what was to be expected, with its stack what was not. */
 export function reportError(error: unknown, { withStack }: { readonly withStack: boolean }): number {
   const isExpected = error instanceof CeleriacError;
-  remark(maskSecrets(`celeriac: ${sentenceOf(error)}`));
-  if (withStack || !isExpected) remark(maskSecrets(stackOf(error)));
+  remark(harmless(maskSecrets(`celeriac: ${sentenceOf(error)}`)));
+  if (withStack || !isExpected) remark(harmless(maskSecrets(stackOf(error))));
   return exitCodeOf(error);
 }
 

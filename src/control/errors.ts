@@ -7,3 +7,15 @@ export class ControlUnsupportedError extends CeleriacError {
     super("Workers cannot be reached: the broker has no remote control.");
   }
 }
+
+/** The broker did not take a question to workers in time. Whether they hear it is not known. */
+export class ControlTimeoutError extends CeleriacError {
+  readonly code = "CELERIAC_CONTROL_TIMEOUT";
+  readonly timeoutMs: number;
+  constructor(method: string, timeoutMs: number) {
+    super(
+      `Workers were not asked for "${method}": the broker did not take the question within ${String(timeoutMs)} ms.`,
+    );
+    this.timeoutMs = timeoutMs;
+  }
+}

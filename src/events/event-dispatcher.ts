@@ -1,67 +1,54 @@
-import type { Broadcaster } from "../broker/broadcaster.ts";
 import type { Clock } from "../util/clock.ts";
+import { endOfTurn } from "../util/end-of-turn.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
-import { startTimer } from "../util/timer.ts";
-import type { EventFields, EventType } from "./event.ts";
-import { encodeEvent, eventListMessage, eventMessage, eventRoutingKey, TASK_EVENTS_KEY } from "./event-message.ts";
-import { EventOutbox } from "./event-outbox.ts";
+import type { EventFields, EventType, ListedEventType } from "./event.ts";
+import type { EventSender, HappenedEvent } from "./event-sender.ts";
 import type { LamportClock } from "./lamport-clock.ts";
 
-/**
- * A list of task events is sent when it is so long, has so many characters, or its first event has waited so many milliseconds. A worker that runs
- * thousands of short tasks so sends a hundredth of the messages, and a monitor sees no delay; Celery's lists have 24, once for each turn of its loop.
- */
-const MAX_LIST_LENGTH = 100;
-const MAX_LIST_CHARACTERS = 256 * 1024;
-const MAX_LIST_WAIT_MS = 20;
-
 export interface EventDispatcherOptions {
-  /** Node name of the sender. */
-  readonly hostname: string;
-  /** Undefined where the broker has no pub/sub: nothing is sent then. */
-  readonly broadcaster: Broadcaster | undefined;
+  /** Disposed of with the dispatcher. Undefined where the broker has no pub/sub: nothing is sent then. */
+  readonly sender: EventSender | undefined;
   /** Counts on with every event. */
   readonly lamport: LamportClock;
-  /** Whether task events are sent from the beginning. */
+  /** Whether a worker's task events are sent from the beginning. */
   readonly taskEvents: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/**
- * Sends the events of one node. Nobody waits for it: events of tasks go in lists, all others at once, and what the broker does not take in
- * time is dropped. Celery: `celery/events/dispatcher.py:EventDispatcher`.
- */
+interface NotedEvent {
+  readonly type: EventType;
+  readonly describe: () => object;
+  readonly now: number;
+  readonly clock: number;
+}
+
+/** Collects the events of one node for their sender. Nobody waits for it. Celery: `celery/events/dispatcher.py:EventDispatcher`. */
 export class EventDispatcher implements AsyncDisposable {
   readonly #options: EventDispatcherOptions;
-  readonly #outbox: EventOutbox | undefined;
   #sendsTaskEvents: boolean;
-  /** Task events that wait, as JSON. */
-  #list: string[] = [];
-  #characters = 0;
-  #stopTimer: (() => void) | undefined;
+  /** Task events of this turn of the event loop. */
+  #noted: NotedEvent[] = [];
 
   constructor(options: EventDispatcherOptions) {
     this.#options = options;
-    const { broadcaster, clock, log, taskEvents } = options;
-    if (broadcaster !== undefined) this.#outbox = new EventOutbox({ broadcaster, clock, log });
-    this.#sendsTaskEvents = taskEvents && broadcaster !== undefined;
+    this.#sendsTaskEvents = options.taskEvents && options.sender !== undefined;
   }
 
-  /** Whether a task event that is sent now goes out: who would have to compute its fields asks first. */
+  /** Whether a task event that is noted now goes out: who would have to compute something for it asks first. */
   get sendsTaskEvents(): boolean {
     return this.#sendsTaskEvents;
   }
 
   /** Whether the broker did not take the last that it was given. */
   get isAway(): boolean {
-    return this.#outbox?.isAway ?? false;
+    return this.#options.sender?.isAway ?? false;
   }
 
   /** Sends task events from now on. False when nothing changes by that. Celery: the remote control command `enable_events`. */
   enable(): boolean {
-    if (this.#sendsTaskEvents || this.#outbox === undefined) return false;
+    if (this.#sendsTaskEvents || this.#options.sender === undefined) return false;
     this.#sendsTaskEvents = true;
     return true;
   }
@@ -73,57 +60,49 @@ export class EventDispatcher implements AsyncDisposable {
     return didSend;
   }
 
-  /** Never throws. Task events are left out while they are disabled. */
-  send<T extends EventType>(type: T, fields: EventFields[T]): void {
-    const outbox = this.#outbox;
-    const isOfTask = type.startsWith("task-");
-    if (outbox === undefined || (isOfTask && !this.#sendsTaskEvents)) return;
-    const event = this.#encode(type, fields);
-    if (event === undefined) return;
-    if (isOfTask && type !== "task-sent") {
-      this.#enlist(event);
-    } else {
-      this.#flush(); // what comes later must not overtake
-      const message = eventMessage(this.#options.hostname, event);
-      outbox.put({ message, routingKey: eventRoutingKey(type), events: 1 });
-    }
+  /** Sends an event at once, behind all that was noted before. Never throws. */
+  send<T extends Exclude<EventType, ListedEventType>>(type: T, fields: EventFields[T]): void {
+    const { sender } = this.#options;
+    if (sender === undefined) return;
+    this.#note(type, () => fields);
+    this.#tellNoted();
+  }
+
+  /**
+   * Sends an event of a task, unless task events are disabled. `describe` is called when this turn of the event loop has done its work: what the tasks
+   * have to say to the broker goes first. It may throw, and nothing is sent then. Never throws itself.
+   */
+  note<T extends ListedEventType>(type: T, describe: () => EventFields[T]): void {
+    if (!this.#sendsTaskEvents) return;
+    this.#note(type, describe);
+    if (this.#noted.length === 1) void endOfTurn().then(() => this.#tellNoted());
   }
 
   /** Sends what waits, within about a second. Calling it again is fine. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#flush();
+    this.#tellNoted();
     this.#sendsTaskEvents = false;
-    await this.#outbox?.[Symbol.asyncDispose]();
+    await this.#options.sender?.[Symbol.asyncDispose]();
   }
 
-  #encode<T extends EventType>(type: T, fields: EventFields[T]): string | undefined {
-    const { hostname, lamport, clock, log } = this.#options;
-    const now = clock.now();
-    const utcoffset = new Date(now).getTimezoneOffset() / 60;
-    const common = { hostname, utcoffset, pid: process.pid, clock: lamport.forward(), timestamp: now / 1000 };
+  #note(type: EventType, describe: () => object): void {
+    const { clock, lamport } = this.#options;
+    this.#noted.push({ type, describe, now: clock.now(), clock: lamport.forward() });
+  }
+
+  #tellNoted(): void {
+    const noted = this.#noted;
+    if (noted.length === 0) return;
+    this.#noted = [];
+    this.#options.sender?.put(noted.flatMap((one) => this.#described(one) ?? []));
+  }
+
+  #described({ type, describe, now, clock }: NotedEvent): HappenedEvent | undefined {
     try {
-      return encodeEvent(type, common, fields);
+      return { type, fields: describe() as EventFields[EventType], now, clock };
     } catch (error) {
-      log.debug("event not sent", { type, error: toError(error).message });
+      this.#options.log.debug("event not sent", { type, error: toError(error).message });
       return undefined;
     }
-  }
-
-  #enlist(event: string): void {
-    this.#list.push(event);
-    this.#characters += event.length;
-    if (this.#list.length >= MAX_LIST_LENGTH || this.#characters >= MAX_LIST_CHARACTERS) this.#flush();
-    else this.#stopTimer ??= startTimer(this.#options.clock, MAX_LIST_WAIT_MS, () => this.#flush());
-  }
-
-  #flush(): void {
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
-    const events = this.#list;
-    if (events.length === 0) return;
-    this.#list = [];
-    this.#characters = 0;
-    const message = eventListMessage(this.#options.hostname, events);
-    this.#outbox?.put({ message, routingKey: TASK_EVENTS_KEY, events: events.length });
   }
 }

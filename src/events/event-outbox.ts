@@ -5,7 +5,7 @@ import { atMost } from "../util/at-most.ts";
 import type { Clock } from "../util/clock.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
-import { EVENT_EXCHANGE } from "./event-message.ts";
+import { EVENT_EXCHANGE, TASK_EVENTS_KEY } from "./event-message.ts";
 
 /** Bodies of messages that may wait or be on their way, in bytes: a second or two of a worker that does nothing but send events. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
@@ -20,6 +20,8 @@ export interface EventOutboxOptions {
   readonly broadcaster: Broadcaster;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told whether the broker did not take the last that it was given, when that changes. */
+  readonly onAway?: ((isAway: boolean) => void) | undefined;
 }
 
 export interface OutgoingEvents {
@@ -56,7 +58,7 @@ export class EventOutbox implements AsyncDisposable {
   put(outgoing: OutgoingEvents): void {
     const bytes = outgoing.message.body.length;
     if (this.#isClosed) return;
-    if (this.#bytes + bytes > MAX_WAITING_BYTES) {
+    if (this.#bytes + bytes > MAX_WAITING_BYTES && outgoing.routingKey === TASK_EVENTS_KEY) {
       this.#drop(outgoing, "too many wait");
       return;
     }
@@ -78,7 +80,7 @@ export class EventOutbox implements AsyncDisposable {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MAX_AT_ONCE);
       const left = await this.#send(batch);
-      this.#isAway = left.length > 0;
+      this.#noteAway(left.length > 0);
       if (!this.#isAway) continue;
       this.#waiting.unshift(...left);
       if (this.#closing.signal.aborted) break;
@@ -86,6 +88,11 @@ export class EventOutbox implements AsyncDisposable {
     }
     this.#working = undefined;
     if (this.#waiting.length === 0) this.#tellDropped();
+  }
+
+  #noteAway(isAway: boolean): void {
+    if (isAway !== this.#isAway) this.#options.onAway?.(isAway);
+    this.#isAway = isAway;
   }
 
   /** Those that may be sent again. */

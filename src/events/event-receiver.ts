@@ -54,7 +54,7 @@ export class EventReceiver implements AsyncIterable<ReceivedEvent>, AsyncDisposa
   }
 
   #received(event: CeleryEvent): ReceivedEvent {
-    return { ...event, clock: this.#clockOf(event), local_received: this.#clock.now() / 1000 };
+    return Object.assign(event, { clock: this.#clockOf(event), local_received: this.#clock.now() / 1000 });
   }
 
   /** Producers hear of nobody, so that their own counts mean nothing: theirs is what was counted here before. */

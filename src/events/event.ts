@@ -58,6 +58,13 @@ export interface EventFields {
 
 export type EventType = keyof EventFields;
 
+/** Of those that a worker tells of its tasks: thousands a second. */
+export type ListedEventType = Exclude<Extract<EventType, `task-${string}`>, "task-sent">;
+
+export function isListed(type: EventType): type is ListedEventType {
+  return type.startsWith("task-") && type !== "task-sent";
+}
+
 export interface TaskIdField {
   /** The task's id. */
   readonly uuid: string;
@@ -98,6 +105,8 @@ export interface WorkerFields {
   readonly sw_ver: string;
   /** `Linux`, `Darwin` or `Windows`. */
   readonly sw_sys: string;
+  /** Only of a worker of ours: what the remote control command `liveness` answers. */
+  readonly liveness?: Readonly<Record<string, unknown>>;
 }
 
 /** An event of one type. */

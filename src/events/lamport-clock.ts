@@ -18,6 +18,11 @@ export class LamportClock {
     return this.#value;
   }
 
+  /** Takes over what another clock of the same node has counted; that is no step. */
+  catchUp(counted: number): void {
+    this.#value = Math.max(this.#value, counted);
+  }
+
   /** Goes past what another process has counted; what nobody can have counted is passed over. */
   adjust(heard: unknown): number {
     if (Number.isSafeInteger(heard) && (heard as number) < MOST) this.#value = Math.max(this.#value, heard as number);

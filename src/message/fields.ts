@@ -40,10 +40,12 @@ export class FieldReader {
   }
 
   flag(name: string): boolean {
+    return this.flagOrNull(name) ?? false;
+  }
+
+  flagOrNull(name: string): boolean | null {
     const value = this.#value(name);
-    return value === null || typeof value === "boolean"
-      ? value === true
-      : this.#fail(name, "is neither true nor false");
+    return value === null || typeof value === "boolean" ? value : this.#fail(name, "is neither true nor false");
   }
 
   list(name: string): readonly unknown[] {

@@ -19,6 +19,8 @@ export interface MessageProperties {
   readonly priority?: number;
   /** AMQP delivery mode: 1 transient, 2 persistent. */
   readonly deliveryMode?: 1 | 2;
+  /** Name of the program that sent it. AMQP's `app-id`. */
+  readonly appId?: string;
   /** How long the message is worth delivering, in milliseconds. AMQP's `expiration`, a string on the wire. */
   readonly expirationMs?: number;
 }

@@ -60,7 +60,7 @@ export function readTaskV2(headers: Dict, body: unknown, properties: MessageProp
     argsRepr: header.textOrNull("argsrepr") ?? reprArgs(args),
     kwargsRepr: header.textOrNull("kwargsrepr") ?? reprKwargs(kwargs),
     origin: header.textOrNull("origin") ?? "",
-    ignoreResult: header.flag("ignore_result"),
+    ignoreResult: header.flagOrNull("ignore_result"),
     replacedTaskNesting: header.count("replaced_task_nesting") ?? 0,
     stamps: header.dict("stamps"),
     headers: customHeaders(headers),

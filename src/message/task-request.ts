@@ -26,7 +26,8 @@ export interface TaskRequest {
   readonly kwargsRepr: string;
   /** `gen<pid>@<host>` of the producer. */
   readonly origin: string;
-  readonly ignoreResult: boolean;
+  /** Whether no result is to be stored; null where the task says so itself. */
+  readonly ignoreResult: boolean | null;
   readonly replacedTaskNesting: number;
   /** Stamps by name; Celery 5.3's canvas stamping. */
   readonly stamps: Readonly<Record<string, unknown>>;

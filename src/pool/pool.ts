@@ -1,4 +1,5 @@
 import type { Failure } from "../backend/failure.ts";
+import type { ResultNode } from "../backend/groups.ts";
 import type { DeadLetterReason } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { Message } from "../message/message.ts";
@@ -20,6 +21,12 @@ export interface Pool extends AsyncDisposable {
   run(job: PoolJob, options: RunOptions): PoolOutcome | Promise<PoolOutcome>;
   /** How many jobs may run from now on. Those that run already finish. */
   resize(size: number): void;
+  /**
+   * Puts fresh places into use in place of those that there are, one after the other; a job that runs goes on where it is. Resolves once what comes next runs in
+   * fresh ones. Rejects with PoolStartError when one cannot be made: those that are left stay in use. Not to be called again before. Undefined where jobs run in
+   * the worker's own place.
+   */
+  restart?(): Promise<void>;
   /** Gives up what runs, and what waits to: as `aborted`. Resolves once nothing is left of the pool; calling it again is fine. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -55,8 +62,10 @@ export interface RunOptions {
 export const NOT_STARTED = "not-started";
 
 export type PoolOutcome =
-  | { readonly kind: "returned"; readonly value: EncodedJson; readonly children: readonly SentChild[] }
-  | { readonly kind: "threw"; readonly failure: Failure; readonly children: readonly SentChild[] }
+  | ReturnedOutcome
+  | { readonly kind: "threw"; readonly failure: Failure; readonly children: readonly ResultNode[] }
+  /** Another signature takes the task's place. */
+  | { readonly kind: "replaced"; readonly by: EncodedJson; readonly added?: EncodedJson }
   | { readonly kind: "retry"; readonly failure: Failure; readonly delayMs: number; readonly changes: RetryChanges }
   /** The task asked that nothing be stored. */
   | { readonly kind: "ignored" }
@@ -66,9 +75,13 @@ export type PoolOutcome =
   /** The place where it ran is gone, such as a process that died, or could not be made. */
   | { readonly kind: "lost"; readonly reason: DeadLetterReason; readonly cause: Error };
 
-/** A task that was sent by a task: what `children` of its result shows. */
-export interface SentChild {
-  readonly id: string;
+export interface ReturnedOutcome {
+  readonly kind: "returned";
+  readonly value: EncodedJson;
+  /** What the task has sent. */
+  readonly children: readonly ResultNode[];
+  /** Signatures that are to be members of the task's chord too: a list. */
+  readonly added?: EncodedJson;
 }
 
 /** What a retry may change in the next call. */
@@ -77,4 +90,6 @@ export interface RetryChanges {
   readonly kwargs?: Readonly<Record<string, unknown>>;
   readonly queue?: string;
   readonly priority?: number;
+  /** Not to be started after this moment, or after so many milliseconds; null for no end. @default as before */
+  readonly expires?: Date | number | null;
 }

@@ -1,51 +1,35 @@
-import type { RevokeOptions } from "../app/revoke.ts";
-import { readFailure } from "../backend/failure.ts";
-import type { ResultBackend } from "../backend/result-backend.ts";
+import type { RevokeOptions } from "../app/revocation-claims.ts";
+import { nodeOf, type ResultNode } from "../backend/groups.ts";
 import { isReady, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
-import type { Abortable } from "../util/abortable.ts";
-import type { Clock } from "../util/clock.ts";
 import { untilAborted } from "../util/until-aborted.ts";
 import { within } from "../util/within.ts";
-import { ResultTimeoutError, TaskFailedError, TaskRevokedError } from "./errors.ts";
-import type { ResultWatcher } from "./result-watcher.ts";
-
-/** What a result needs of its app. */
-export interface ResultSource {
-  readonly clock: Clock;
-  /** Rejects with ResultBackendUnavailableError when there is none. */
-  resultBackend(): Promise<ResultBackend>;
-  resultWatcher(): Promise<ResultWatcher>;
-  revoke(taskIds: readonly string[], options?: RevokeOptions): Promise<void>;
-  result(taskId: string): AsyncResult;
-}
-
-export interface GetOptions extends Abortable {
-  /** How long to wait, in milliseconds. @default without end */
-  readonly timeoutMs?: number;
-}
+import { CanvasResult, type GetOptions, type ResultSource } from "./canvas-result.ts";
+import { ResultTimeoutError } from "./errors.ts";
+import { outcomeOf, valueOf } from "./outcome.ts";
+import { joinLeaves } from "./leaf-outcomes.ts";
 
 /**
  * The result of a task that was sent: it may not exist yet. Not a thenable on purpose: `await task.delay()` gives the
  * result object as soon as the broker has the message, and `await result.get()` waits for the task.
  */
-export class AsyncResult<Result = unknown> {
-  readonly id: string;
+export class AsyncResult<Result = unknown> extends CanvasResult<Result> {
   /** Id of the task that sent this one. */
   readonly parentId: string | null;
-  readonly #source: ResultSource;
 
-  constructor(source: ResultSource, id: string, parentId: string | null = null) {
-    this.#source = source;
-    this.id = id;
+  constructor(source: ResultSource, node: ResultNode, parentId: string | null = null) {
+    super(source, node);
     this.parentId = parentId;
   }
 
   /**
    * The task's value, once it has ended. Rejects with TaskFailedError, TaskRevokedError, ResultTimeoutError, or the
-   * signal's reason.
+   * signal's reason. Where a step before it failed or was revoked, so that this task never runs, it rejects with the error of that one.
    */
   async get(options: GetOptions = {}): Promise<Result> {
-    return this.#valueOf(await this.#ended(options));
+    const { node, source } = this;
+    if (node.parent === null) return valueOf(outcomeOf(await this.#ended(options))) as Result;
+    const overdue = (timeoutMs: number): Error => new ResultTimeoutError(this.id, timeoutMs);
+    return joinLeaves(node, source, options, overdue) as Promise<Result>;
   }
 
   /** The state as last stored; PENDING when nothing is known of the task, be it waiting or never sent. */
@@ -60,20 +44,14 @@ export class AsyncResult<Result = unknown> {
 
   /** All that is stored of the task. */
   async meta(): Promise<TaskMeta | undefined> {
-    const backend = await this.#source.resultBackend();
+    const backend = await this.source.resultBackend();
     return (await backend.fetch([this.id])).get(this.id);
   }
 
-  /** Results of the tasks that this one sent, known once it has ended. */
-  async children(): Promise<readonly AsyncResult[]> {
+  /** Results of the tasks and groups that this one sent, known once it has ended. */
+  async children(): Promise<readonly CanvasResult[]> {
     const tuples = (await this.meta())?.children ?? [];
     return tuples.flatMap((tuple) => this.#childOf(tuple));
-  }
-
-  /** Deletes what is stored; the task itself goes on. */
-  async forget(): Promise<void> {
-    const backend = await this.#source.resultBackend();
-    await backend.forget([this.id]);
   }
 
   /**
@@ -82,34 +60,26 @@ export class AsyncResult<Result = unknown> {
    * Celery: `celery/worker/control.py:_revoke`.
    */
   async revoke(options?: RevokeOptions): Promise<void> {
-    await this.#source.revoke([this.id], options);
+    await this.source.revoke([this.id], options);
   }
 
   async #ended({ timeoutMs, signal }: GetOptions): Promise<TaskMeta> {
     if (timeoutMs === undefined) return this.#watch(signal);
     const error = (): Error => new ResultTimeoutError(this.id, timeoutMs);
-    return within({ clock: this.#source.clock, ms: timeoutMs, error, signal }, (until) => this.#watch(until.signal));
+    return within({ clock: this.source.clock, ms: timeoutMs, error, signal }, (until) => this.#watch(until.signal));
   }
 
   async #watch(signal: AbortSignal | undefined): Promise<TaskMeta> {
-    const watcher = await untilAborted(this.#source.resultWatcher(), signal);
+    const watcher = await untilAborted(this.source.resultWatcher(), signal);
     return watcher.ended(this.id, { signal });
   }
 
-  #valueOf(meta: TaskMeta): Result {
-    if (meta.state === "SUCCESS") return meta.result as Result;
-    const failure = readFailure(meta.result, meta.traceback);
-    if (meta.state === "REVOKED") {
-      const [reason] = failure.exc_message;
-      throw new TaskRevokedError(this.id, typeof reason === "string" ? reason : "revoked");
+  /** What is no tuple is left out. */
+  #childOf(tuple: unknown): readonly CanvasResult[] {
+    try {
+      return [this.source.resultOf(nodeOf(tuple))];
+    } catch {
+      return [];
     }
-    throw new TaskFailedError(this.id, failure);
-  }
-
-  /** Result tuple: `[[id, parent], children]`. Source: `celery/result.py:result_from_tuple`. */
-  #childOf(tuple: unknown): readonly AsyncResult[] {
-    const head: unknown = Array.isArray(tuple) ? tuple[0] : undefined;
-    const id: unknown = Array.isArray(head) ? head[0] : undefined;
-    return typeof id === "string" ? [this.#source.result(id)] : [];
   }
 }

@@ -37,14 +37,15 @@ export class TaskRevokedError extends CeleriacError {
   }
 }
 
-/** The task had not ended when the time to wait was over; it goes on regardless. */
+/** The task, or a group's tasks, had not ended when the time to wait was over; they go on regardless. */
 export class ResultTimeoutError extends CeleriacError {
   readonly code = "CELERIAC_RESULT_TIMEOUT";
+  /** Id of the task, or of the group. */
   readonly taskId: string;
   readonly timeoutMs: number;
 
-  constructor(taskId: string, timeoutMs: number) {
-    super(`The task ${taskId} did not end within ${String(timeoutMs)} ms.`);
+  constructor(taskId: string, timeoutMs: number, what: "task" | "group" = "task") {
+    super(`The ${what} ${taskId} did not end within ${String(timeoutMs)} ms.`);
     this.taskId = taskId;
     this.timeoutMs = timeoutMs;
   }

@@ -4,9 +4,18 @@ import { isReady, type TaskMeta } from "../backend/task-meta.ts";
 import type { Abortable } from "../util/abortable.ts";
 import { toError } from "../util/errors.ts";
 
-interface Waiter {
+/** Is told of tasks, never before `follow` has returned. */
+export interface EndListener {
+  /** A task has ended; once for each. */
   readonly hear: (meta: TaskMeta) => void;
+  /** No more will be told. */
   readonly fail: (error: Error) => void;
+}
+
+interface Waiter {
+  /** Tasks that have not ended. */
+  readonly open: Set<string>;
+  readonly listener: EndListener;
 }
 
 /** Waits for any number of results through one watch of the backend. */
@@ -19,64 +28,74 @@ export class ResultWatcher implements AsyncDisposable {
   }
 
   /** The task's meta once it has ended. Rejects with the signal's reason when aborted, and with ResultBackendUnavailableError. */
-  ended(taskId: string, options: Abortable): Promise<TaskMeta> {
-    const { signal } = options;
+  ended(taskId: string, { signal }: Abortable): Promise<TaskMeta> {
     return new Promise((resolve, reject) => {
-      const settle = (end: () => void): void => {
-        signal?.removeEventListener("abort", abort);
-        this.#removeWaiter(taskId, waiter);
-        end();
+      signal?.throwIfAborted();
+      const abort = (): void => {
+        stop();
+        reject(signal?.reason as Error);
       };
-      const waiter: Waiter = {
-        hear: (meta) => settle(() => resolve(meta)),
-        fail: (error) => settle(() => reject(error)),
-      };
-      const abort = (): void => waiter.fail(signal?.reason as Error);
-      if (signal?.aborted === true) {
-        abort();
-        return;
-      }
+      const stop = this.follow([taskId], {
+        hear: (meta) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(meta);
+        },
+        fail: (error) => {
+          signal?.removeEventListener("abort", abort);
+          reject(error);
+        },
+      });
       signal?.addEventListener("abort", abort, { once: true });
-      if (this.#addWaiter(taskId, waiter)) this.#watchFor(taskId);
     });
+  }
+
+  /** Tells of each of these tasks once it has ended, until the function that it returns is called. However many they are, they are one request to the backend. */
+  follow(taskIds: Iterable<string>, listener: EndListener): () => void {
+    const waiter: Waiter = { open: new Set(taskIds), listener };
+    const fresh = [...waiter.open].filter((taskId) => this.#addWaiter(taskId, waiter));
+    if (fresh.length > 0) this.#watch.add(fresh).catch((error: unknown) => this.#fail(fresh, toError(error)));
+    return () => this.#removeWaiter(waiter);
   }
 
   /** Rejects all who still wait. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new ResultBackendUnavailableError("of this app", "the app was closed.");
-    for (const taskId of [...this.#waiters.keys()]) this.#fail(taskId, closed);
+    this.#fail([...this.#waiters.keys()], new ResultBackendUnavailableError("of this app", "the app was closed."));
     await this.#watch[Symbol.asyncDispose]();
   }
 
-  #watchFor(taskId: string): void {
-    this.#watch.add([taskId]).catch((error: unknown) => this.#fail(taskId, toError(error)));
-  }
-
   #hear(meta: TaskMeta): void {
-    if (!isReady(meta.state)) return;
-    for (const waiter of [...(this.#waiters.get(meta.taskId) ?? [])]) waiter.hear(meta);
+    const { taskId, state } = meta;
+    const waiters = this.#waiters.get(taskId);
+    if (waiters === undefined || !isReady(state)) return;
+    this.#waiters.delete(taskId);
+    this.#watch.remove([taskId]);
+    for (const { open, listener } of waiters) if (open.delete(taskId)) listener.hear(meta);
   }
 
-  #fail(taskId: string, error: Error): void {
-    for (const waiter of [...(this.#waiters.get(taskId) ?? [])]) waiter.fail(error);
+  /** Nobody would hear of these tasks. */
+  #fail(taskIds: readonly string[], error: Error): void {
+    const waiters = new Set(taskIds.flatMap((taskId) => [...(this.#waiters.get(taskId) ?? [])]));
+    for (const waiter of waiters) {
+      this.#removeWaiter(waiter);
+      waiter.listener.fail(error);
+    }
   }
 
   /** Whether the task was not watched before. */
   #addWaiter(taskId: string, waiter: Waiter): boolean {
     const waiters = this.#waiters.get(taskId);
-    if (waiters !== undefined) {
-      waiters.add(waiter);
-      return false;
-    }
-    this.#waiters.set(taskId, new Set([waiter]));
-    return true;
+    if (waiters === undefined) this.#waiters.set(taskId, new Set([waiter]));
+    else waiters.add(waiter);
+    return waiters === undefined;
   }
 
-  #removeWaiter(taskId: string, waiter: Waiter): void {
-    const waiters = this.#waiters.get(taskId);
-    waiters?.delete(waiter);
-    if (waiters?.size !== 0) return;
-    this.#waiters.delete(taskId);
-    this.#watch.remove([taskId]);
+  #removeWaiter(waiter: Waiter): void {
+    const left = [...waiter.open].filter((taskId) => {
+      const waiters = this.#waiters.get(taskId);
+      return waiters?.delete(waiter) === true && waiters.size === 0;
+    });
+    waiter.open.clear();
+    for (const taskId of left) this.#waiters.delete(taskId);
+    if (left.length > 0) this.#watch.remove(left);
   }
 }

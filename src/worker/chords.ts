@@ -1,26 +1,25 @@
-import { chordTaskOf, chordTaskWithin, errbacksWithin, tasksWithin, type ChordTask } from "../app/composites.ts";
-import { callsOfBody, errbacksOf, stepsThatNeverRun } from "../app/follow-ups.ts";
-import type { ChordPart } from "../backend/chords.ts";
-import {
-  describeFailure,
-  failureDocument,
-  failureOf,
-  readFailure,
-  reprFailure,
-  type Failure,
-} from "../backend/failure.ts";
+import { announce } from "../app/dispatch.ts";
+import { bodyOfChord, stepsThatNeverRun } from "../app/follow-ups.ts";
+import { chordError, failureOfMembers, resultsOfMembers } from "../backend/chord-outcome.ts";
+import type { ChordDeadline, ChordPart, OverdueChord } from "../backend/chords.ts";
+import { describeFailure, failureDocument, failureOf, type Failure } from "../backend/failure.ts";
 import type { ResultNode } from "../backend/groups.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
-import type { Delivery } from "../broker/broker.ts";
+import { chordTaskOf, chordTaskWithin, errbacksWithin, tasksWithin, type ChordTask } from "../canvas/unrun.ts";
+import { encodeJson } from "../message/json.ts";
 import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
-import { chordError } from "./failures.ts";
+import { sendErrbacks } from "./errbacks.ts";
 import type { WorkerParts } from "./parts.ts";
-import { ChordClaimedError, isPassing, persist } from "./persist.ts";
+import { ChordClaimedError, isPassing, persist, type Held } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
-import { sendErrbacks, sendOnce } from "./send-on.ts";
+import { sendOnce } from "./send-on.ts";
+import type { LoggedTask } from "./task-fields.ts";
 
 /** How a member ended. */
 type Outcome = Omit<ChordPart, "taskId">;
+
+/** In whose name the chords learn of it: a task that has ended, or a body whose members do not come. */
+export type Teller = LoggedTask & Pick<TaskRequest, "id" | "rootId">;
 
 /**
  * The chords that wait for one task. A task that has ended joins its chord; who joins last sends the body, or tells all that wait for it that it
@@ -29,23 +28,28 @@ type Outcome = Omit<ChordPart, "taskId">;
  *     joined ─▶ complete ─▶ all succeeded ─▶ body sent ─────────────────▶ ended
  *        │          │            └─ body cannot be sent ─┐
  *        │          └─ a member failed ─────────────────▶┴─ body failed ─▶ ended
- *        ├─ waiting, over
+ *        ├─ waiting, over             members that do not come ─▶ body failed ─▶ ended
+ *        ├─ unwatched ─▶ deadline set
  *        └─ claimed ─▶ joined again
  */
 export class Chords {
-  readonly #request: TaskRequest;
-  readonly #delivery: Delivery;
-  readonly #record: TaskRecord;
+  readonly #teller: Teller;
+  readonly #delivery: Held;
+  readonly #record: Pick<TaskRecord, "neverRun">;
   readonly #parts: WorkerParts;
   readonly #backend: ResultBackend;
+  /** Chords whose bodies' own chords have been announced: what is told twice begins anew. */
+  readonly #announced = new Set<string>();
+  /** Errbacks of bodies that have failed, in their JSON form. */
+  readonly #heard = new Set<string>();
 
   constructor(
-    request: TaskRequest,
-    delivery: Delivery,
-    record: TaskRecord,
+    teller: Teller,
+    delivery: Held,
+    record: Pick<TaskRecord, "neverRun">,
     { parts, backend }: { readonly parts: WorkerParts; readonly backend: ResultBackend },
   ) {
-    this.#request = request;
+    this.#teller = teller;
     this.#delivery = delivery;
     this.#record = record;
     this.#parts = parts;
@@ -53,10 +57,26 @@ export class Chords {
   }
 
   /** The task joins its chord; where it has not succeeded, so do the later steps of its chain, which will never run. */
-  async joinAll(outcome: Outcome): Promise<void> {
-    const own = chordTaskOf(this.#request);
+  async joinAll(request: TaskRequest, outcome: Outcome): Promise<void> {
+    const own = chordTaskOf(request);
     if (own !== undefined) await this.#join(own, outcome);
-    if (outcome.state !== "SUCCESS") await this.#joinUnrun(stepsThatNeverRun(this.#request), outcome);
+    if (outcome.state === "SUCCESS") return;
+    const { canvases } = this.#parts.producer;
+    await this.#joinUnrun(await this.#persist(() => stepsThatNeverRun(request, canvases)), outcome);
+  }
+
+  /**
+   * Its members do not come: the body fails, unless something is known of it. Then others sent it, or have made it fail, and may not have come to the end
+   * of that. False in this case.
+   */
+  async failOverdue({ claim, deadline }: OverdueChord, failure: Failure): Promise<boolean> {
+    const body = await this.#whole(deadline.body);
+    const ids = tasksWithin(body).flatMap(({ options: { task_id: id } }) => (typeof id === "string" ? [id] : []));
+    const known = [...(await this.#persist(() => this.#backend.fetch(ids))).values()];
+    if (known.length === 0) await this.#failBody(body, failure);
+    else if (known.every(({ state }) => state === "FAILURE")) await this.#joinFailed(body, failure);
+    await this.#persist(() => this.#backend.chords.end(claim, "failed"));
+    return known.length === 0;
   }
 
   async #joinUnrun(tasks: readonly SignatureDict[], outcome: Outcome): Promise<void> {
@@ -66,8 +86,8 @@ export class Chords {
   async #join(task: ChordTask, outcome: Outcome): Promise<void> {
     const end = await this.#persist(() => this.#joinOrSend(task, outcome));
     if (end === "not ours") return;
-    if (end !== "sent") await this.#failBody(task.body, end.failure);
-    await this.#persist(() => this.#backend.chords.end(task.member));
+    if (end !== "sent") await this.#failBody(await this.#whole(task.body), end.failure);
+    await this.#persist(() => this.#backend.chords.end(task.member, end === "sent" ? "sent" : "failed"));
   }
 
   /** Joins anew before every try to send: the claim on the body is renewed, or seen to be lost. */
@@ -79,16 +99,16 @@ export class Chords {
     try {
       const join = await this.#backend.chords.join(member, outcome);
       if (join.kind === "claimed") throw new ChordClaimedError(member.chordId);
+      if (join.kind === "unwatched") await this.#watch(member.chordId, body);
       if (join.kind !== "complete") return "not ours";
-      const culprit = join.parts.find(({ state }) => state === "FAILURE" || state === "REVOKED");
-      if (culprit !== undefined) return { failure: dependencyFailure(culprit) };
-      const results = resultsOf(join.parts, await this.#backend.groups.restore(member.chordId));
+      const failure = failureOfMembers(join.parts, body);
+      if (failure !== undefined) return { failure };
+      const results = resultsOfMembers(join.parts, await this.#backend.groups.restore(member.chordId));
       step = "Callback";
-      await sendOnce(
-        await callsOfBody(body, results, this.#request, this.#parts.producer),
-        this.#parts,
-        this.#delivery,
-      );
+      const dispatch = await bodyOfChord(body, results, this.#teller, this.#parts.producer);
+      if (!this.#announced.has(member.chordId)) await announce(dispatch, this.#backend);
+      this.#announced.add(member.chordId);
+      await sendOnce(dispatch, this.#parts, this.#delivery);
       return "sent";
     } catch (error) {
       if (isPassing(error)) throw error;
@@ -96,35 +116,44 @@ export class Chords {
     }
   }
 
+  /** Its sender has said nothing of a deadline: Python's do not. */
+  async #watch(chordId: string, body: SignatureDict): Promise<void> {
+    const { resultChordDeadline: seconds } = this.#parts.config;
+    if (seconds === undefined) return;
+    const deadline: ChordDeadline = { ms: seconds * 1000, body, rootId: this.#teller.rootId };
+    await this.#backend.chords.watch(chordId, deadline);
+  }
+
   /** All that the body stood for is stored as failed; its errbacks and its own chord learn of it. Celery: `base.py:Backend.chord_error_from_stack`. */
   async #failBody(body: SignatureDict, failure: Failure): Promise<void> {
-    const { producer } = this.#parts;
-    const { rootId } = this.#request;
-    for (const { id, errbacks } of errbacksWithin(body)) {
-      const prepare = () => errbacksOf({ id, rootId }, errbacks, producer);
-      await sendErrbacks(prepare, this.#request, this.#parts, this.#delivery);
+    const { rootId } = this.#teller;
+    const told = new Map<string, readonly ResultNode[]>();
+    const calls = errbacksWithin(body);
+    for (const { errbacks, ...call } of calls) {
+      const untold = errbacks.filter((errback) => !this.#hasHeard(errback));
+      told.set(call.id, await sendErrbacks({ ...call, rootId }, untold, failure, this.#parts, this.#delivery));
     }
-    const tasks = tasksWithin(body);
-    const metas = tasks.flatMap((task) => this.#record.neverRun(task, failure) ?? []);
+    for (const { errbacks } of calls) errbacks.forEach((errback) => this.#heard.add(encodeJson(errback, "errback")));
+    const metas = tasksWithin(body).flatMap((task) => this.#record.neverRun(task, failure, told) ?? []);
     await this.#persist(() => this.#backend.store(metas));
-    await this.#joinUnrun(tasks, { state: "FAILURE", result: failureDocument(failure) });
+    await this.#joinFailed(body, failure);
+  }
+
+  /** Celery's clients give an errback of a chord to the chords within it too: one that is told nothing hears but once of what one failure comes to. */
+  #hasHeard(errback: SignatureDict): boolean {
+    return errback.immutable && this.#heard.has(encodeJson(errback, "errback"));
+  }
+
+  /** With all that it leads to: for who fails it. */
+  #whole(body: SignatureDict): Promise<SignatureDict> {
+    return this.#persist(() => this.#parts.producer.canvases.whole(body));
+  }
+
+  async #joinFailed(body: SignatureDict, failure: Failure): Promise<void> {
+    await this.#joinUnrun(tasksWithin(body), { state: "FAILURE", result: failureDocument(failure) });
   }
 
   #persist<T>(step: () => Promise<T>): Promise<T> {
     return persist(step, this.#parts, this.#delivery);
   }
-}
-
-function dependencyFailure({ taskId, result }: ChordPart): Failure {
-  return chordError(`Dependency ${taskId} raised ${reprFailure(readFailure(result, null))}`);
-}
-
-/** In the header's order; nested as the header was where that was kept. */
-function resultsOf(parts: readonly ChordPart[], header: ResultNode | undefined): readonly unknown[] {
-  const inOrder = parts.map(({ result }) => result);
-  const nodes = header?.members ?? null;
-  if (nodes === null) return inOrder;
-  const byTask = new Map(parts.map(({ taskId, result }) => [taskId, result]));
-  const valueOf = ({ id, members }: ResultNode): unknown => (members === null ? byTask.get(id) : members.map(valueOf));
-  return nodes.map(valueOf);
 }

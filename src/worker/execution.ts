@@ -1,6 +1,6 @@
 import { concurrencyKeyOf, type ConcurrencyOptions } from "../app/call-keys.ts";
 import type { TaskDefinition } from "../app/define-task.ts";
-import { unsupportedFollowUp } from "../app/follow-ups.ts";
+import { resultsNeeded } from "../app/follow-ups.ts";
 import { failureOf } from "../backend/failure.ts";
 import type { TaskMeta } from "../backend/task-meta.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
@@ -14,9 +14,11 @@ import { NOT_STARTED, type PoolJob, type PoolOutcome } from "../pool/pool.ts";
 import { NOWHERE } from "../util/roster.ts";
 import { toError } from "../util/errors.ts";
 import type { ConcurrencyKeys, ConcurrencySlot } from "./concurrency-keys.ts";
-import { handedOutTooOften, needsCanvas, timeLimitExceeded } from "./failures.ts";
+import { handedOutTooOften, needsResults, timeLimitExceeded } from "./failures.ts";
+import { ignoresResult } from "./ignores-result.ts";
 import type { WorkerParts } from "./parts.ts";
 import { isPassing } from "./persist.ts";
+import type { RateLimiter } from "./rate-limits/rate-limiter.ts";
 import { TaskRecord } from "./record.ts";
 import type { EndReason, RunningTask } from "./running-task.ts";
 import { Settlement } from "./settlement.ts";
@@ -27,15 +29,16 @@ import { taskFields } from "./task-fields.ts";
  * is left to another worker: it was given up here, or its lease was lost.
  *
  *     received ─▶ checked ─▶ run ─▶ returned ─▶ follow-ups sent ─▶ SUCCESS stored ─▶ acknowledged
- *        │           │        ├───▶ threw ────▶ errbacks sent ───▶ FAILURE stored ─▶ acknowledged, or dead-lettered
+ *        │           │        ├───▶ threw ────▶ FAILURE stored ──▶ errbacks sent ──▶ acknowledged, or dead-lettered
  *        │           │        ├───▶ retry ────▶ RETRY stored ────▶ sent again ─────▶ acknowledged
+ *        │           │        ├───▶ replaced ─▶ replacement sent ──────────────────▶ acknowledged
  *        │           │        ├───▶ terminated ─▶ REVOKED stored ──────────────────▶ acknowledged
  *        │           │        ├───▶ lost ───────────────────────────────────────────▶ requeued, with a note
  *        │           │        └───▶ given up ───────────────────────────────────────▶ handed back
  *        │           ├─ expired, revoked, discarded ─▶ REVOKED stored ─▶ acknowledged
- *        │           ├─ not due yet, concurrency key taken ─▶ deferred
+ *        │           ├─ not due yet, over its rate limit, concurrency key taken ─▶ deferred
  *        │           ├─ unknown task ─▶ parked
- *        │           └─ delivered too often, follow-up that needs a canvas ─▶ FAILURE stored ─▶ dead-lettered
+ *        │           └─ delivered too often, chord where no results are kept ─▶ FAILURE stored ─▶ dead-lettered
  *        └─ unreadable ─▶ dead-lettered
  *
  * A task that has ended joins its chord before its message is let go: see `Chords`. A follow-up or a retry that cannot be sent makes the
@@ -164,9 +167,9 @@ class Execution implements RunningTask {
     if (this.#isDeliveredTooOften)
       return this.#settlement.refuse("delivery-limit", handedOutTooOften(this.#delivery.deliveries - 1));
     this.#tellOfEarlierDeliveries();
-    const unsupported = unsupportedFollowUp(this.request.followUps, { keepsResults: backend !== undefined });
-    if (unsupported !== undefined) return this.#settlement.refuse("unsupported-canvas", needsCanvas(unsupported));
-    return andThen(revocations.has(this.request.id), (isRevoked) =>
+    const needed = backend === undefined ? resultsNeeded(this.request.followUps) : undefined;
+    if (needed !== undefined) return this.#settlement.refuse("no-results", needsResults(needed));
+    return andThen(revocations.has(this.request), (isRevoked) =>
       isRevoked ? this.#settlement.revoke("revoked") : this.#liveIfDue(definition),
     );
   }
@@ -187,20 +190,23 @@ class Execution implements RunningTask {
     const { clock, concurrencyKeys, log } = this.#parts;
     if (expires !== null && expires.getTime() <= clock.now()) return this.#settlement.revoke("expired");
     if (eta !== null && eta.getTime() > clock.now()) {
-      this.#parts.taskEvents.received(this.request);
+      this.#parts.taskEvents.deferred(this.request);
       log.debug("task not due yet, deferred", taskFields(this.request, { eta: eta.toISOString() }));
       return this.#delivery.defer(eta);
     }
+    const limiter = this.#parts.rateLimits.of(definition);
+    if (limiter?.isNear === false) return this.#waitForTurn(limiter);
     const { concurrency } = definition.options;
     if (concurrency !== undefined && concurrencyKeys !== undefined)
-      return this.#liveWithinKey(definition, concurrency, concurrencyKeys);
-    return this.#runAndSettle(definition);
+      return this.#liveWithinKey(definition, concurrency, concurrencyKeys, limiter);
+    return this.#liveInTurn(definition, limiter);
   }
 
   async #liveWithinKey(
     definition: TaskDefinition,
     concurrency: ConcurrencyOptions,
     keys: ConcurrencyKeys,
+    limiter: RateLimiter | undefined,
   ): Promise<void> {
     let key: string;
     try {
@@ -211,7 +217,7 @@ class Execution implements RunningTask {
     }
     await using slot = await keys.claim(key, concurrency, { taskId: this.request.id, fence: this.#delivery.fence });
     if (slot !== undefined) {
-      await this.#runAndSettle(definition, slot);
+      await this.#liveInTurn(definition, limiter, slot);
     } else if (concurrency.onBusy === "discard") {
       await this.#settlement.revoke("discarded");
     } else {
@@ -224,13 +230,54 @@ class Execution implements RunningTask {
     }
   }
 
+  /** The turn comes last: it is spent by what nothing else keeps from running. */
+  #liveInTurn(definition: TaskDefinition, limiter: RateLimiter | undefined, slot?: ConcurrencySlot): Promise<void> {
+    const { rateLimits, giveUp } = this.#parts;
+    if (limiter === undefined) return this.#runAndSettle(definition, slot);
+    return andThen(limiter.take(), async (inMs) => {
+      if (inMs === undefined) return this.#waitForTurn(limiter);
+      await rateLimits.turn(limiter, inMs);
+      if (giveUp.aborted) return this.#delivery.handBack();
+      const ended = await this.#endedMeanwhile();
+      return ended === undefined ? this.#runAndSettle(definition, slot) : this.#settlement.revoke(ended);
+    });
+  }
+
+  /** What has befallen a task that waited here for its turn. */
+  async #endedMeanwhile(): Promise<"revoked" | "expired" | undefined> {
+    const { revocations, clock } = this.#parts;
+    const { expires } = this.request;
+    if (await revocations.has(this.request)) return "revoked";
+    return expires !== null && expires.getTime() <= clock.now() ? "expired" : undefined;
+  }
+
+  #waitForTurn(limiter: RateLimiter): Promise<void> {
+    const until = new Date(this.#parts.clock.now() + limiter.waitMs());
+    this.#parts.log.debug("over its rate limit, deferred", taskFields(this.request, { until: until.toISOString() }));
+    return this.#delivery.defer(until);
+  }
+
   #runAndSettle({ options }: TaskDefinition, slot?: ConcurrencySlot): Promise<void> {
     this.#parts.taskEvents.received(this.request);
     const acksLate = options.acksLate ?? this.#parts.config.taskAcksLate;
-    return andThen(acksLate ? undefined : this.#settlement.acknowledge(), () => {
-      this.startedAt = this.#parts.clock.now();
-      return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome));
-    });
+    return acksLate ? this.#runNow(options, slot) : this.#runAcknowledged(options, slot);
+  }
+
+  #runNow(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<void> {
+    this.startedAt = this.#parts.clock.now();
+    return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome));
+  }
+
+  /** Its message is gone, but not its place. */
+  async #runAcknowledged(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<void> {
+    const { placesApart } = this.#parts;
+    placesApart.take();
+    try {
+      await this.#settlement.acknowledge();
+      await this.#runNow(options, slot);
+    } finally {
+      placesApart.leave();
+    }
   }
 
   #settleSurely(outcome: PoolOutcome): Promise<void> {
@@ -242,18 +289,18 @@ class Execution implements RunningTask {
   }
 
   #run(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): PoolOutcome | Promise<PoolOutcome> {
-    const { pool, config, running, revocations, totals, taskEvents } = this.#parts;
-    const { timeLimit } = this.request;
+    const { pool, config, running, revocations, totals, timeLimits, taskEvents } = this.#parts;
     totals.add(this.request.task);
     taskEvents.started(this.request);
     if (options.trackStarted ?? config.taskTrackStarted) this.#storeOnTheWay(this.#record.started());
     running.add(this);
     revocations.lookOut();
     this.#endWithLeases(slot);
+    const { softMs, hardMs } = timeLimits.ofCall(this.request, options);
     return pool.run(this.#job(), {
       ending: this.#ending,
-      softMs: timeLimit.softMs ?? options.softTimeLimitMs ?? milliseconds(config.taskSoftTimeLimit),
-      hardMs: timeLimit.hardMs ?? options.timeLimitMs ?? milliseconds(config.taskTimeLimit),
+      softMs,
+      hardMs,
       onProgress: (value) => this.#storeOnTheWay(this.#record.progress(value)),
     });
   }
@@ -275,13 +322,15 @@ class Execution implements RunningTask {
   #settle(outcome: PoolOutcome): Promise<void> {
     switch (outcome.kind) {
       case "returned":
-        return this.#settlement.succeed(outcome.value, outcome.children);
+        return this.#settlement.succeed(outcome);
       case "threw":
         return this.#settlement.fail(outcome.failure, outcome.children);
       case "timed-out":
         return this.#settlement.fail(timeLimitExceeded(outcome.limitMs));
       case "retry":
         return this.#settlement.retry(outcome);
+      case "replaced":
+        return this.#settlement.replace(outcome);
       case "ignored":
         return this.#settlement.ignore();
       case "rejected":
@@ -301,7 +350,7 @@ class Execution implements RunningTask {
 
   /** Stores what is only news: a task never waits for it and never fails by it, and no news comes after the end. */
   #storeOnTheWay(meta: TaskMeta): void {
-    if (this.request.ignoreResult || this.#isOver) return;
+    if (this.#isOver || ignoresResult(this.request, this.#parts)) return;
     this.#parts.backend?.store([meta]).catch((error: unknown) => {
       this.#parts.log.warn(
         "state could not be stored",
@@ -309,8 +358,4 @@ class Execution implements RunningTask {
       );
     });
   }
-}
-
-function milliseconds(seconds: number | undefined): number | null {
-  return seconds === undefined ? null : seconds * 1000;
 }

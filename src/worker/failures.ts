@@ -15,22 +15,8 @@ export function timeLimitExceeded(limitMs: number): Failure {
   return { exc_type: "TimeLimitExceeded", exc_message: [seconds], exc_module: "billiard.exceptions", traceback: null };
 }
 
-/** Celery: `celery/backends/redis.py:RedisBackend._unpack_chord_result`. */
-export function chordError(message: string): Failure {
-  return { exc_type: "ChordError", exc_message: [message], exc_module: "celery.exceptions", traceback: null };
-}
-
-/** A member of a chord that asked that nothing be stored: nothing will ever come of it. */
-export function ignored(): Failure {
-  return { exc_type: "Ignore", exc_message: [], exc_module: "celery.exceptions", traceback: null };
-}
-
-/** Celery: `celery/app/trace.py:TraceInfo.handle_reject`. */
-export function rejected(why: string): Failure {
-  return { exc_type: "Reject", exc_message: [why], exc_module: "celery.exceptions", traceback: null };
-}
-
-export function needsCanvas(why: string): Failure {
-  const message = `The task was not run: ${why}, which this version cannot send.`;
+/** Celery: `celery/backends/base.py:DisabledBackend`. */
+export function needsResults(why: string): Failure {
+  const message = `The task was not run: ${why}, and this worker has no result backend. Give it one, or send it where there is one.`;
   return { exc_type: "NotImplementedError", exc_message: [message], exc_module: "builtins", traceback: null };
 }

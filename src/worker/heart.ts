@@ -1,14 +1,11 @@
-import { loadavg, type } from "node:os";
 import type { EventDispatcher } from "../events/event-dispatcher.ts";
 import type { WorkerFields } from "../events/event.ts";
+import type { Dict } from "../message/fields.ts";
 import type { Clock } from "../util/clock.ts";
-import { packageVersion } from "../util/package-version.ts";
 import type { Roster } from "../util/roster.ts";
 import type { RunningTask } from "./running-task.ts";
 import type { TaskTotals } from "./task-totals.ts";
-
-/** As Python's `platform.system()` has it. */
-const SYSTEM = type() === "Windows_NT" ? "Windows" : type();
+import { workerFields } from "./worker-fields.ts";
 
 export interface HeartOptions {
   readonly dispatcher: Pick<EventDispatcher, "send" | "isAway">;
@@ -16,13 +13,14 @@ export interface HeartOptions {
   readonly intervalMs: number;
   readonly running: Pick<Roster<RunningTask>, "size">;
   readonly totals: Pick<TaskTotals, "total">;
+  /** How the worker is: what the command `liveness` answers. */
+  readonly liveness: () => Dict;
   readonly clock: Clock;
 }
 
 /** Tells monitors that a worker is there: when it begins, ever again, and when it ends. Celery: `celery/worker/heartbeat.py:Heart`. */
 export class Heart implements Disposable {
   readonly #options: HeartOptions;
-  readonly #version = packageVersion();
   readonly #ended = new AbortController();
   #hasBegun = false;
 
@@ -61,15 +59,8 @@ export class Heart implements Disposable {
   }
 
   #fields(): WorkerFields {
-    const { intervalMs, running, totals } = this.#options;
-    return {
-      freq: intervalMs / 1000,
-      active: running.size,
-      processed: totals.total,
-      loadavg: loadavg().map((load) => Math.round(load * 100) / 100),
-      sw_ident: "celeriac",
-      sw_ver: this.#version,
-      sw_sys: SYSTEM,
-    };
+    const { intervalMs, running, totals, liveness } = this.#options;
+    const fields = workerFields({ intervalMs, active: running.size, processed: totals.total });
+    return { ...fields, liveness: liveness() };
   }
 }

@@ -1,2 +1,4 @@
-export { Worker, type WorkerState } from "./worker.ts";
-export type { StopOptions, WorkerOptions } from "./options.ts";
+export { Worker } from "./worker.ts";
+export type { WorkerState } from "./worker-state.ts";
+export type { HealthOptions, StopOptions, WorkerOptions } from "./options.ts";
+export type { AutoscaleOptions } from "./autoscaler.ts";

@@ -76,7 +76,8 @@ async function persistAfter<T>(
 
 type PersistParts = Pick<WorkerParts, "clock" | "log" | "giveUp">;
 
-type Held = Pick<Delivery, "isLost" | "lost">;
+/** For how long a step is ours to do. */
+export type Held = Pick<Delivery, "isLost" | "lost">;
 
 /** Whether a step may succeed when it is tried again, here or elsewhere; all else would only fail again. */
 export function isPassing(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import { failureDocument, type Failure } from "../backend/failure.ts";
-import { resultTuple, type TaskMeta, type TaskState } from "../backend/task-meta.ts";
+import { childrenOf, type ResultNode } from "../backend/groups.ts";
+import type { TaskMeta, TaskState } from "../backend/task-meta.ts";
 import type { Delivery } from "../broker/broker.ts";
 import type { EncodedJson } from "../message/json.ts";
 import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
-import type { SentChild } from "../pool/pool.ts";
+import { metaOfNeverRun, type Told } from "./never-run.ts";
 import type { WorkerParts } from "./parts.ts";
 
 /** Makes the result documents of one task. */
@@ -26,23 +27,18 @@ export class TaskRecord {
     return this.#underWay("PROGRESS", value);
   }
 
-  succeeded(value: EncodedJson, children: readonly SentChild[]): TaskMeta {
+  succeeded(value: EncodedJson, children: readonly ResultNode[]): TaskMeta {
     return this.#ended("SUCCESS", value, null, children);
   }
 
-  failed(failure: Failure, children: readonly SentChild[] = []): TaskMeta {
+  failed(failure: Failure, children: readonly ResultNode[] = []): TaskMeta {
     return this.#ended("FAILURE", failureDocument(failure), failure.traceback, children);
   }
 
   /** Of a task that was to follow and never will; undefined for one without an id. */
-  neverRun({ task: name, args, kwargs, options }: SignatureDict, failure: Failure): TaskMeta | undefined {
-    const { task_id: taskId, group_id: groupId } = options;
-    if (typeof taskId !== "string") return undefined;
-    const { extended, ...meta } = this.failed(failure);
-    const own = { ...meta, taskId, parentId: null, groupId: typeof groupId === "string" ? groupId : null };
-    return extended === undefined
-      ? own
-      : { ...own, extended: { ...extended, name, args, kwargs, retries: 0, queue: "" } };
+  neverRun(task: SignatureDict, failure: Failure, told?: Told): TaskMeta | undefined {
+    const meta = metaOfNeverRun(task, failure, this.#parts, told);
+    return meta && { ...meta, fence: this.#delivery.fence, isFirstRun: this.#isFirstRun };
   }
 
   retried(failure: Failure): TaskMeta {
@@ -53,8 +49,8 @@ export class TaskRecord {
     return this.#meta(state, result, traceback, null, []);
   }
 
-  #ended(state: TaskState, result: unknown, traceback: string | null, children: readonly SentChild[]): TaskMeta {
-    return this.#meta(state, result, traceback, new Date(this.#parts.clock.now()), children.map(resultTuple));
+  #ended(state: TaskState, result: unknown, traceback: string | null, children: readonly ResultNode[]): TaskMeta {
+    return this.#meta(state, result, traceback, new Date(this.#parts.clock.now()), childrenOf(children));
   }
 
   /** Written out: what is spread over and over costs each task more. */
@@ -65,15 +61,19 @@ export class TaskRecord {
     doneAt: Date | null,
     children: readonly unknown[],
   ): TaskMeta {
-    const { id: taskId, parentId, groupId, retries } = this.#request;
-    const { fence, deliveries } = this.#delivery;
-    const isFirstRun = deliveries === 1 && retries === 0;
+    const { id: taskId, parentId, groupId } = this.#request;
+    const { fence } = this.#delivery;
+    const isFirstRun = this.#isFirstRun;
     const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence, isFirstRun };
     return this.#parts.config.resultExtended ? { ...meta, extended: this.#extended() } : meta;
   }
 
+  get #isFirstRun(): boolean {
+    return this.#delivery.deliveries === 1 && this.#request.retries === 0;
+  }
+
   #extended(): NonNullable<TaskMeta["extended"]> {
-    const { task: name, args, kwargs, retries } = this.#request;
-    return { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#delivery.queue };
+    const { task: name, args, kwargs, retries, stamps } = this.#request;
+    return { name, args, kwargs, retries, worker: this.#parts.hostname, queue: this.#delivery.queue, stamps };
   }
 }

@@ -1,41 +1,16 @@
-import type { RoutedRequest } from "../app/producer.ts";
-import type { Delivery } from "../broker/broker.ts";
-import type { TaskRequest } from "../message/task-request.ts";
+import { announce, type Dispatch } from "../app/dispatch.ts";
 import { abortedByAny } from "../util/aborted-by-any.ts";
-import { toError } from "../util/errors.ts";
-import { taskFields } from "./task-fields.ts";
 import type { WorkerParts } from "./parts.ts";
-import { isPassing, persist } from "./persist.ts";
+import { persist, type Held } from "./persist.ts";
 
 /** Sends what a task is followed by, for as long as its lease lasts. Rejects as `persist` does. */
-export async function sendOn(
-  requests: readonly RoutedRequest[],
-  parts: WorkerParts,
-  delivery: Delivery,
-): Promise<void> {
-  if (requests.length > 0) await persist(() => sendOnce(requests, parts, delivery), parts, delivery);
+export async function sendOn(dispatch: Dispatch, parts: WorkerParts, delivery: Held): Promise<void> {
+  const { requests, chords, canvases } = dispatch;
+  if (chords.length + canvases.length > 0) await persist(() => announce(dispatch, parts.backend), parts, delivery);
+  if (requests.length > 0) await persist(() => sendOnce(dispatch, parts, delivery), parts, delivery);
 }
 
-/** One try. */
-export function sendOnce(
-  requests: readonly RoutedRequest[],
-  { producer, giveUp }: WorkerParts,
-  delivery: Delivery,
-): Promise<void> {
+/** One try, of what has been announced. */
+export function sendOnce({ requests }: Dispatch, { producer, giveUp }: WorkerParts, delivery: Held): Promise<void> {
   return abortedByAny([delivery.lost, giveUp], (signal) => producer.publishOnce(requests, signal));
-}
-
-/** Errbacks that cannot be sent change nothing: their task has failed already. */
-export async function sendErrbacks(
-  prepare: () => Promise<readonly RoutedRequest[]>,
-  request: TaskRequest,
-  parts: WorkerParts,
-  delivery: Delivery,
-): Promise<void> {
-  try {
-    await sendOn(await prepare(), parts, delivery);
-  } catch (error) {
-    if (isPassing(error)) throw error;
-    parts.log.error("errbacks could not be sent", taskFields(request, { error: toError(error).message }));
-  }
 }

@@ -1,21 +1,28 @@
-import { followUpsOfFailure, followUpsOfSuccess, stepsThatNeverRun } from "../app/follow-ups.ts";
+import { NOTHING_TO_DISPATCH, type Dispatch } from "../app/dispatch.ts";
+import { additionsOf, followUpsOfSuccess, replacementsOf, stepsThatNeverRun } from "../app/follow-ups.ts";
 import { retryRequest } from "../app/retry-request.ts";
 import { revokedMeta, type RevocationReason } from "../app/revoke.ts";
+import { ignored, rejected } from "../backend/chord-outcome.ts";
 import type { ChordPart } from "../backend/chords.ts";
 import { describeFailure, failureDocument, failureOf, type Failure } from "../backend/failure.ts";
 import type { TaskMeta } from "../backend/task-meta.ts";
 import type { DeadLetterReason, Delivery } from "../broker/broker.ts";
+import { tasksOfResult, type ResultNode } from "../backend/groups.ts";
+import type { ResultBackend } from "../backend/result-backend.ts";
+import { idsOfCall } from "../canvas/unrun.ts";
 import type { EncodedJson } from "../message/json.ts";
-import type { TaskRequest } from "../message/task-request.ts";
-import type { PoolOutcome, SentChild } from "../pool/pool.ts";
+import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
+import type { PoolOutcome, ReturnedOutcome } from "../pool/pool.ts";
 import { andThen } from "../util/and-then.ts";
 import { toError } from "../util/errors.ts";
 import { Chords } from "./chords.ts";
-import { ignored, rejected, workerLost } from "./failures.ts";
+import { sendErrbacks } from "./errbacks.ts";
+import { workerLost } from "./failures.ts";
+import { ignoresResult } from "./ignores-result.ts";
 import type { WorkerParts } from "./parts.ts";
-import { isPassing, persistAndThen, WorkerStoppedError } from "./persist.ts";
+import { isPassing, persist, persistAndThen, WorkerStoppedError } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
-import { sendErrbacks, sendOn } from "./send-on.ts";
+import { sendOn } from "./send-on.ts";
 import { taskFields } from "./task-fields.ts";
 
 /** Longest part of a result that a log line shows, in characters. */
@@ -60,16 +67,18 @@ export class Settlement {
     return this.#delivery.confirm();
   }
 
-  succeed(value: EncodedJson, sentByBody: readonly SentChild[]): Promise<void> {
-    return hasFollowUps(this.#request)
-      ? this.#sendOnAndSucceed(value, sentByBody)
-      : this.#succeedWith(value, sentByBody);
+  succeed(outcome: ReturnedOutcome): Promise<void> {
+    const { value, children, added } = outcome;
+    return added !== undefined || hasFollowUps(this.#request)
+      ? this.#sendOnAndSucceed(outcome)
+      : this.#succeedWith(value, children);
   }
 
-  async #sendOnAndSucceed(value: EncodedJson, sentByBody: readonly SentChild[]): Promise<void> {
-    let children: readonly SentChild[];
+  async #sendOnAndSucceed({ value, children: sentByBody, added }: ReturnedOutcome): Promise<void> {
+    let children: readonly ResultNode[];
     try {
-      children = [...sentByBody, ...(await this.#sendFollowUps(value))];
+      const joining = added === undefined ? [] : await this.#addToChord(added);
+      children = [...sentByBody, ...joining, ...(await this.#sendFollowUps(value))];
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.fail(failureOf(error), sentByBody);
@@ -79,7 +88,7 @@ export class Settlement {
   }
 
   /** No async function: nearly every task comes here, and each promise costs it more than what is done. */
-  #succeedWith(value: EncodedJson, children: readonly SentChild[]): Promise<void> {
+  #succeedWith(value: EncodedJson, children: readonly ResultNode[]): Promise<void> {
     const end = (counts: boolean): Promise<void> => {
       const isAwaited = counts && this.#request.followUps.chord !== null;
       const joined = isAwaited ? this.#joinChords({ state: "SUCCESS", result: value }) : undefined;
@@ -95,13 +104,25 @@ export class Settlement {
     this.#parts.log.info("task succeeded", taskFields(this.#request, { seconds: this.seconds, result }));
   }
 
-  async #sendFollowUps(value: EncodedJson): Promise<readonly SentChild[]> {
-    const followUps = await followUpsOfSuccess(this.#request, value, this.#parts.producer);
-    await sendOn(followUps, this.#parts, this.#delivery);
-    return followUps.map(({ request: { id } }) => ({ id }));
+  async #sendFollowUps(value: EncodedJson): Promise<readonly ResultNode[]> {
+    return this.#sendOn(await followUpsOfSuccess(this.#request, value, this.#parts.producer));
   }
 
-  async fail(failure: Failure, children: readonly SentChild[] = []): Promise<void> {
+  async #sendOn(dispatch: Dispatch): Promise<readonly ResultNode[]> {
+    await sendOn(dispatch, this.#parts, this.#delivery);
+    return dispatch.results;
+  }
+
+  /** The chord knows of them before they are sent: none could be the last to come, and leave others out. */
+  async #addToChord(added: EncodedJson): Promise<readonly ResultNode[]> {
+    const dispatch = await additionsOf(this.#request, added, this.#parts.producer);
+    const { chords } = this.#parts.backend as ResultBackend;
+    const ids = dispatch.results.flatMap(tasksOfResult);
+    await persist(() => chords.grow(this.#request.groupId as string, ids), this.#parts, this.#delivery);
+    return this.#sendOn(dispatch);
+  }
+
+  async fail(failure: Failure, children: readonly ResultNode[] = []): Promise<void> {
     const counts = await this.#storeFailure(failure, children);
     const error = describeFailure(failure);
     const { traceback } = failure;
@@ -113,32 +134,31 @@ export class Settlement {
   }
 
   /** False when a newer run has told of the task. */
-  async #storeFailure(failure: Failure, children: readonly SentChild[]): Promise<boolean> {
-    const prepare = () => followUpsOfFailure(this.#request, this.#parts.producer);
-    await sendErrbacks(prepare, this.#request, this.#parts, this.#delivery);
+  async #storeFailure(failure: Failure, children: readonly ResultNode[]): Promise<boolean> {
     if (!(await this.#store(this.#record.failed(failure, children)))) return false;
-    const neverRun = stepsThatNeverRun(this.#request);
+    await sendErrbacks(this.#request, this.#request.followUps.errbacks, failure, this.#parts, this.#delivery);
+    const neverRun = await this.#stepsThatNeverRun();
     await this.#storeAll(neverRun.flatMap((step) => this.#record.neverRun(step, failure) ?? []));
     await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });
     return true;
   }
 
-  /** RETRY is stored before the next run exists, or it could cover up that run's end. */
+  /** RETRY is stored and told before the next run exists, or it could cover up that run's end. */
   async retry(outcome: Extract<PoolOutcome, { kind: "retry" }>): Promise<void> {
     const { clock, log } = this.#parts;
+    const { delayMs, failure } = outcome;
     try {
-      await this.#store(this.#record.retried(outcome.failure));
+      await this.#store(this.#record.retried(failure));
+      this.#parts.taskEvents.retried(this.#request, failure);
       const route = { exchange: "", routingKey: outcome.changes.queue ?? this.#delivery.queue };
       const next = retryRequest(this.#request, outcome, clock.now());
-      await sendOn([{ request: next, route }], this.#parts, this.#delivery);
+      await this.#sendOn({ ...NOTHING_TO_DISPATCH, requests: [{ request: next, route }] });
     } catch (error) {
       if (isPassing(error)) throw error;
       await this.fail(failureOf(error));
       return;
     }
     await this.acknowledge();
-    const { delayMs, failure } = outcome;
-    this.#parts.taskEvents.retried(this.#request, failure);
     const retries = this.#request.retries + 1;
     log.warn(
       "task retried",
@@ -146,10 +166,27 @@ export class Settlement {
     );
   }
 
+  /** Nothing is stored: the result is the replacement's to tell. */
+  async replace({ by, added }: Extract<PoolOutcome, { kind: "replaced" }>): Promise<void> {
+    try {
+      if (added !== undefined) await this.#addToChord(added);
+      await this.#sendOn(await replacementsOf(this.#request, by, this.#parts.producer));
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      await this.fail(failureOf(error));
+      return;
+    }
+    await this.acknowledge();
+    this.#parts.log.info("task replaced", taskFields(this.#request));
+  }
+
   async revoke(reason: RevocationReason): Promise<void> {
     const { id: taskId, parentId, groupId } = this.#request;
-    const meta = revokedMeta({ taskId, parentId, groupId }, reason, new Date(this.#parts.clock.now()));
+    const now = new Date(this.#parts.clock.now());
+    const meta = revokedMeta({ taskId, parentId, groupId }, reason, now);
     await this.#store(meta);
+    const neverRun = (await this.#stepsThatNeverRun()).flatMap(idsOfCall);
+    await this.#storeAll(neverRun.map((ids) => revokedMeta({ ...ids, parentId: null }, reason, now)));
     await this.#joinChords({ state: meta.state, result: meta.result });
     await this.acknowledge();
     this.#parts.taskEvents.revoked(this.#request, reason);
@@ -165,8 +202,10 @@ export class Settlement {
 
   async reject(requeue: boolean, reason: DeadLetterReason): Promise<void> {
     if (requeue) return this.requeue("task rejected, requeued", reason);
-    await this.#joinChords({ state: "FAILURE", result: failureDocument(rejected(reason.detail)) });
+    const failure = rejected(reason.detail);
+    const counts = await this.#storeFailure(failure, []);
     await this.deadLetter(reason);
+    if (counts) this.#parts.taskEvents.failed(this.#request, failure);
   }
 
   async refuse(code: string, failure: Failure): Promise<void> {
@@ -229,16 +268,21 @@ export class Settlement {
     const { backend } = this.#parts;
     if (backend === undefined || (chord === null && chain.length === 0)) return;
     const where = { parts: this.#parts, backend };
-    await new Chords(this.#request, this.#delivery, this.#record, where).joinAll(outcome);
+    await new Chords(this.#request, this.#delivery, this.#record, where).joinAll(this.#request, outcome);
+  }
+
+  #stepsThatNeverRun(): Promise<readonly SignatureDict[]> {
+    const { canvases } = this.#parts.producer;
+    return persist(() => stepsThatNeverRun(this.#request, canvases), this.#parts, this.#delivery);
   }
 
   /** Whether an outcome is stored: a task's results may be ignored, and its failures kept all the same. */
   #keeps(state: TaskMeta["state"]): boolean {
-    const { task, ignoreResult } = this.#request;
     const { tasks, config, backend } = this.#parts;
     if (backend === undefined) return false;
-    if (!ignoreResult) return true;
-    const keepsErrors = tasks.get(task)?.options.storeErrorsEvenIfIgnored ?? config.taskStoreErrorsEvenIfIgnored;
+    if (!ignoresResult(this.#request, this.#parts)) return true;
+    const keepsErrors =
+      tasks.get(this.#request.task)?.options.storeErrorsEvenIfIgnored ?? config.taskStoreErrorsEvenIfIgnored;
     return state === "FAILURE" && keepsErrors;
   }
 

@@ -9,6 +9,7 @@ import { atMost } from "../util/at-most.ts";
 import { deferred, type Deferred } from "../util/deferred.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
+import { Autoscaler, type AutoscaleOptions } from "./autoscaler.ts";
 import { execute } from "./execution.ts";
 import { importTaskModules } from "./import-tasks.ts";
 import { refuseInPoolChild } from "./in-pool-child.ts";
@@ -17,15 +18,17 @@ import type { StopOptions, WorkerOptions } from "./options.ts";
 import { untilThere } from "./until-there.ts";
 import type { QueueAccess } from "../app/queue-table.ts";
 import type { ControlledWorker } from "./control/controlled-worker.ts";
-import { openControl } from "./control/open-control.ts";
+import { WorkerControl } from "./control/worker-control.ts";
+import { OverdueChords } from "./overdue-chords.ts";
 import { openParts, type OpenParts, type WorkerParts } from "./parts.ts";
 import { WorkerStoppedError } from "./persist.ts";
+import { PlacesApart } from "./places-apart.ts";
+import type { WorkerFacts } from "./liveness/pulse.ts";
+import { WorkerLiveness } from "./liveness/worker-liveness.ts";
+import type { WorkerState } from "./worker-state.ts";
 
 /** How long handing back may take once the grace is over, in milliseconds; after that, leases run out. */
 const HAND_BACK_MS = 2_000;
-
-/** `stopping` while running tasks finish. */
-export type WorkerState = "new" | "starting" | "running" | "stopping" | "stopped";
 
 /** Takes messages from queues, runs their tasks, and settles them. */
 export class Worker implements AsyncDisposable {
@@ -40,34 +43,45 @@ export class Worker implements AsyncDisposable {
   readonly #drained = new AbortController();
   /** What it consumes from, which changes. */
   readonly #queues: Set<string>;
+  readonly #liveness: WorkerLiveness;
   readonly #finished: Deferred<void> = deferred();
+  readonly #autoscaler: Autoscaler | undefined;
   #concurrency: number;
+  /** Deliveries that wait for the turn that their rate limit gives them: they keep no others from being taken. */
+  #held = 0;
+  /** Tasks that run though their messages are gone: they have a place, and none of the broker's. */
+  #apart = 0;
   #unfinished = 0;
   #isWornOut = false;
   #state: WorkerState = "new";
   #consumer: Consumer | undefined;
+  #broker: Broker | undefined;
   #pool: Pool | undefined;
   #parts: OpenParts | undefined;
+  /** Undefined where no results are kept. */
+  #overdueChords: OverdueChords | undefined;
   /** Executions under way; `#calm` resolves when there are none any more. */
   #underWay = 0;
   #calm: Deferred<void> | undefined;
   #starting: Promise<void> = Promise.resolve();
   #consuming: Promise<void> = Promise.resolve();
-  #control: Promise<AsyncDisposable | undefined> | undefined;
+  #control: WorkerControl | undefined;
   #startedAt = 0;
   #stopping: Promise<void> | undefined;
   #failure: Error | undefined;
   #fault: DeadLetterReason | undefined;
 
-  /** Throws ConfigError when the app's configuration does not hold. */
+  /** Throws ConfigError when the app's configuration does not hold, and RangeError when `autoscale` does not. */
   constructor(app: Celeriac, options: WorkerOptions = {}) {
     const { config, queues } = app;
     this.#app = app;
     this.#options = options;
     this.#log = options.log ?? app.log;
     this.hostname = options.hostname ?? `celeriac@${hostname()}`;
-    this.#concurrency = options.concurrency ?? config.workerConcurrency;
+    this.#autoscaler = options.autoscale && this.#makeAutoscaler(options.autoscale);
+    this.#concurrency = this.#autoscaler?.range.min ?? options.concurrency ?? config.workerConcurrency;
     this.#queues = new Set(options.queues ?? queues.declared);
+    this.#liveness = this.#makeLiveness();
     this.#finished.promise.catch(() => undefined); // nobody has to look at it
     setMaxListeners(0, this.#giveUp.signal); // one for every task that waits to be settled
   }
@@ -84,6 +98,11 @@ export class Worker implements AsyncDisposable {
   /** Resolves once the worker has stopped; rejects then with what broke off its consuming, where that is why. */
   get finished(): Promise<void> {
     return this.#finished.promise;
+  }
+
+  /** Between which numbers `concurrency` changes by itself; undefined where it does not. */
+  get autoscale(): Required<AutoscaleOptions> | undefined {
+    return this.#autoscaler?.range;
   }
 
   /** How many tasks may run at once. */
@@ -106,13 +125,23 @@ export class Worker implements AsyncDisposable {
     return this.#isWornOut;
   }
 
+  /** Where its health is served, once it was started with `health`: `http://127.0.0.1:8080`. */
+  get healthUrl(): string | undefined {
+    return this.#liveness.healthUrl;
+  }
+
   /** Runs so many tasks at once from now on; those that run already finish. Throws RangeError for less than 1. */
   resize(concurrency: number): void {
     if (!Number.isSafeInteger(concurrency) || concurrency < 1)
       throw new RangeError(`concurrency must be a whole number of at least 1, not ${String(concurrency)}.`);
     this.#concurrency = concurrency;
     this.#pool?.resize(concurrency);
-    if (this.#consumer !== undefined) this.#consumer.prefetch = concurrency;
+    this.#setPrefetch();
+  }
+
+  #setPrefetch(): void {
+    if (this.#consumer !== undefined)
+      this.#consumer.prefetch = Math.max(0, this.#concurrency + this.#held - this.#apart);
   }
 
   /**
@@ -127,18 +156,18 @@ export class Worker implements AsyncDisposable {
     await broker.declare(queues.topologyWith(name, via));
     if (via !== undefined) queues.add(name, via);
     this.#queues.add(name);
-    this.#consumer?.add(name);
+    await this.#parts?.pausedQueues.look(); // takes from it unless it is paused
   }
 
   /** Takes nothing more from a queue: what it has begun of it, it finishes, and what it has not goes back. */
   cancelQueue(name: string): void {
     this.#queues.delete(name);
-    this.#consumer?.cancel(name);
+    this.#parts?.pausedQueues.apply();
   }
 
   /**
    * Resolves once messages are being consumed, or the worker was told to stop. A broker or a result backend that may come is waited for. Rejects with
-   * TaskImportError, ConfigError, BrokerUnavailableError or ResultBackendUnavailableError; the worker is then stopped.
+   * TaskImportError, ConfigError, HealthEndpointError, BrokerUnavailableError or ResultBackendUnavailableError; the worker is then stopped.
    */
   async start(): Promise<void> {
     if (this.#state !== "new") throw new Error(`A worker starts once; this one is ${this.#state}.`);
@@ -169,14 +198,19 @@ export class Worker implements AsyncDisposable {
   async #begin(): Promise<void> {
     try {
       refuseInPoolChild();
+      await this.#liveness.start();
       checkRequiredEnv(this.#app, "worker");
       await importTaskModules([...this.#app.config.include, ...(this.#options.include ?? [])]);
       this.#weighHazards();
       await this.#consume(await this.#reach());
       this.#state = "running";
+      this.#liveness.beat();
     } catch (error) {
+      await this.#control?.[Symbol.asyncDispose]();
+      await this.#overdueChords?.[Symbol.asyncDispose]();
       await this.#pool?.[Symbol.asyncDispose]();
       await this.#parts?.[Symbol.asyncDispose]();
+      await this.#liveness[Symbol.asyncDispose]();
       this.#end();
       if (error !== this.#called.signal.reason) throw error;
     }
@@ -203,41 +237,79 @@ export class Worker implements AsyncDisposable {
   async #consume(broker: Broker): Promise<void> {
     const { hostname } = this;
     const queues = this.#queues;
+    this.#broker = broker;
+    const liveness = this.#liveness;
     const pool = (this.#pool = this.#makePool());
     await pool.start();
-    const plan = { app: this.#app, broker, hostname, queues, pool, log: this.#log, giveUp: this.#giveUp.signal };
+    const onHeld = (count: number): void => {
+      this.#held = count;
+      this.#setPrefetch();
+    };
+    const placesApart = new PlacesApart((count) => {
+      this.#apart = count;
+      this.#setPrefetch();
+    });
+    const { signal: giveUp } = this.#giveUp;
+    const shared = { app: this.#app, broker, hostname, queues, pool, liveness, log: this.#log };
+    const plan = { ...shared, giveUp, onHeld, placesApart };
     const parts = (this.#parts = await openParts(plan));
-    this.#consumer = broker.consume([...queues], { prefetch: pool.size });
+    const { signal } = this.#called;
     this.#control = this.#openControl(broker, parts);
+    if (this.#options.mingle !== false) await this.#control?.greet(signal);
+    await untilThere(() => parts.pausedQueues.look(), { clock: parts.clock, log: this.#log, signal });
+    if (this.#options.livenessThread !== false) this.#control?.standBy();
+    this.#consumer = broker.consume(parts.pausedQueues.open, { prefetch: pool.size });
+    parts.pausedQueues.steer(this.#consumer);
+    this.#autoscaler?.begin();
+    const { backend } = parts;
+    this.#overdueChords = backend && new OverdueChords({ parts, backend, random: this.#app.random });
+    this.#overdueChords?.begin();
     this.#consuming = this.#executeAll(this.#consumer, parts).catch((error: unknown) => {
       this.#failure = toError(error);
       void this.stop();
     });
   }
 
-  #openControl(broker: Broker, parts: OpenParts): Promise<AsyncDisposable | undefined> {
+  #openControl({ broadcaster }: Broker, parts: OpenParts): WorkerControl | undefined {
+    if (broadcaster === undefined) return undefined;
     const worker: ControlledWorker = {
       app: this.#app,
       node: this.hostname,
       startedAt: this.#startedAt,
       poolName: this.#options.pool ?? this.#app.config.workerPool,
+      liveness: this.#liveness,
       size: () => this.concurrency,
+      autoscaler: this.#autoscaler,
       queues: () => this.queues,
       resize: (concurrency) => this.resize(concurrency),
+      restartPool: this.#pool?.restart?.bind(this.#pool),
       addQueue: (name, via) => this.addQueue(name, via),
       cancelQueue: (name) => this.cancelQueue(name),
       stop: () => void (this.#stopping ?? this.stop()),
     };
-    return openControl({ worker, broker, parts, log: this.#log, signal: this.#called.signal });
+    return new WorkerControl({ worker, broadcaster, parts, gossip: this.#options.gossip ?? true, log: this.#log });
   }
 
-  /** Whoever asks in the last moments is answered. */
-  async #endControl(): Promise<void> {
-    try {
-      await (await this.#control)?.[Symbol.asyncDispose]();
-    } catch (error) {
-      this.#log.warn("remote control not closed", { error: toError(error).message });
-    }
+  #makeLiveness(): WorkerLiveness {
+    const { pool = this.#app.config.workerPool, health } = this.#options;
+    const facts = (): WorkerFacts => ({
+      phase: this.#state,
+      broker: this.#broker?.state,
+      queues: this.#queues.size,
+      polling: this.#consumer?.polling,
+      capacity: this.#concurrency,
+      processed: this.#parts?.totals.total ?? 0,
+      lamport: this.#parts?.lamport,
+    });
+    const { clock } = this.#app;
+    return new WorkerLiveness({
+      facts,
+      node: this.hostname,
+      isInline: pool === "inline",
+      health,
+      clock,
+      log: this.#log,
+    });
   }
 
   async #executeAll(consumer: Consumer, parts: WorkerParts): Promise<void> {
@@ -245,9 +317,15 @@ export class Worker implements AsyncDisposable {
       // Those that came with it wait for no promise of theirs.
       for (let next: Delivery | undefined = delivery; next !== undefined; next = consumer.poll()) {
         this.#underWay += 1;
+        this.#autoscaler?.note(this.#inHand);
         execute(next, parts, this.#executed);
       }
     }
+  }
+
+  /** Deliveries that run, or would if there were a place for them. */
+  get #inHand(): number {
+    return this.#underWay - this.#held;
   }
 
   readonly #executed = (isDone: boolean): void => {
@@ -255,6 +333,17 @@ export class Worker implements AsyncDisposable {
     if (!isDone) this.#unfinished += 1;
     if (this.#underWay === 0) this.#calm?.resolve();
   };
+
+  #makeAutoscaler(range: AutoscaleOptions): Autoscaler {
+    return new Autoscaler({
+      range,
+      size: () => this.concurrency,
+      inHand: () => this.#inHand,
+      resize: (concurrency) => this.resize(concurrency),
+      clock: this.#app.clock,
+      log: this.#log,
+    });
+  }
 
   #makePool(): Pool {
     const { appModule, preload, pool: name = this.#app.config.workerPool } = this.#options;
@@ -281,11 +370,15 @@ export class Worker implements AsyncDisposable {
     await this.#starting.catch(() => undefined); // start() tells why
     if (this.#state === "stopped") return;
     this.#state = "stopping";
+    this.#parts?.pausedQueues[Symbol.dispose]();
+    this.#autoscaler?.[Symbol.dispose]();
     const settled = this.#settleAll();
     await Promise.race([settled, this.#patienceIsOver()]);
     await this.#consumer?.[Symbol.asyncDispose](); // what is not settled by now is left to its lease
     await settled;
-    await atMost(HAND_BACK_MS, this.#endControl(), this.#app.clock);
+    const told = Promise.all([this.#control?.[Symbol.asyncDispose](), this.#liveness[Symbol.asyncDispose]()]);
+    await atMost(HAND_BACK_MS, told, this.#app.clock);
+    await this.#overdueChords?.[Symbol.asyncDispose]();
     await this.#pool?.[Symbol.asyncDispose]();
     await this.#parts?.[Symbol.asyncDispose]();
     this.#end();
@@ -318,6 +411,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #end(): void {
+    this.#autoscaler?.[Symbol.dispose]();
     this.#drained.abort();
     this.#state = "stopped";
     if (this.#failure === undefined) this.#finished.resolve();

@@ -5,10 +5,9 @@ import { Worker } from "celeriac/worker";
 import { encodeTask } from "../../src/message/protocol-v2.ts";
 import { NO_FOLLOW_UPS, type SignatureDict } from "../../src/message/task-request.ts";
 import { Child } from "../support/child-process.ts";
-import { LEASE_TIMEOUT, MORTAL_POINTS, placeAt, type MortalPoint } from "../support/chord-worker.ts";
+import { LEASE_TIMEOUT, MORTAL_POINTS, type MortalPoint } from "../support/chord-worker.ts";
 import { eventually } from "../support/eventually.ts";
-import { HAS_REDIS, RedisServer } from "../support/redis.ts";
-import { sqliteFile } from "../support/sqlite-file.ts";
+import { placeAt, SHARED_PLACES, type SharedPlace } from "../support/shared-places.ts";
 import { taskRequest } from "../support/task-request.ts";
 
 const PROGRAM = new URL("../support/chord-worker.ts", import.meta.url);
@@ -21,20 +20,8 @@ const RUNS: Readonly<Record<MortalPoint, number>> = {
   "before acknowledging": 1,
 };
 
-interface Place extends AsyncDisposable {
-  readonly url: string;
-}
-
-const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
-  sqlite: async () => {
-    const file = await sqliteFile();
-    return { url: file.path, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
-  },
-  ...(HAS_REDIS ? { redis: () => RedisServer.start() } : {}),
-};
-
-describe.each(Object.entries(PLACES))("a chord on %s whose last member's worker is killed", (_, open) => {
-  let place: Place;
+describe.each(Object.entries(SHARED_PLACES))("a chord on %s whose last member's worker is killed", (_, open) => {
+  let place: SharedPlace;
   beforeAll(async () => {
     place = await open();
   });
@@ -69,7 +56,7 @@ async function sendLastOfTwo(app: Celeriac): Promise<void> {
   const options = { task_id: randomUUID() };
   const chord: SignatureDict = { task: "body", args: [], kwargs: {}, options, subtask_type: null, immutable: false };
   const { chords } = await app.resultBackend();
-  await chords.setSize(chordId, 2);
+  await chords.begin([{ chordId, size: 2, deadline: null }]);
   await chords.join({ chordId, taskId: randomUUID(), index: 0 }, { state: "SUCCESS", result: 2 });
   const id = randomUUID();
   const followUps = { ...NO_FOLLOW_UPS, chord };

@@ -32,10 +32,12 @@ describe.each(TEST_BEDS)("remote control on %s", (bedName) => {
 
   it("answers every command that callers are told of, and says of others that it has none", async () => {
     await startWorker();
-    const needing = new Set(["add_consumer", "cancel_consumer", "revoke", "terminate"]);
-    for (const method of Object.keys(COMMANDS).filter((name) => name !== "shutdown")) {
+    const needing = new Set(["add_consumer", "cancel_consumer", "pause_queue", "resume_queue", "revoke", "terminate"]);
+    needing.add("revoke_by_stamped_headers").add("time_limit").add("rate_limit");
+    const elsewhere = new Set(["autoscale", "objgraph", "pool_restart"]); // not in every worker
+    for (const method of Object.keys(COMMANDS).filter((name) => name !== "shutdown" && !elsewhere.has(name))) {
       const said = JSON.stringify(await answer(method));
-      if (needing.has(method)) expect(said, method).toMatch(/is missing|is not/);
+      if (needing.has(method)) expect(said, method).toMatch(/is missing|is not|names no/);
       else expect(said, method).not.toContain('"error"');
     }
     for (const method of ["nosuch", "__proto__", "constructor"])
@@ -65,6 +67,10 @@ describe.each(TEST_BEDS)("remote control on %s", (bedName) => {
     expect(await answer("active", { safe: true })).toMatchObject([{ args: "('a',)", kwargs: "{}" }]);
     expect(await answer("query_task", { ids: [id, "unknown"] })).toMatchObject({ [id]: ["active", { name: "wait" }] });
     expect(await answer("registered")).toEqual(["other", "wait"]);
+    expect(await answer("registered", { builtins: true })).toEqual([
+      ...["celeriac.stored", "celery.accumulate", "celery.chunks", "celery.map", "celery.starmap"],
+      ...["other", "wait"],
+    ]);
     expect(await answer("registered", { taskinfoitems: ["queue"] })).toEqual(["other [queue=elsewhere]", "wait"]);
     expect(await answer("active_queues")).toMatchObject([{ name: "celery", durable: true, no_ack: false }]);
     expect(await answer("stats")).toMatchObject({
@@ -85,7 +91,7 @@ describe.each(TEST_BEDS)("remote control on %s", (bedName) => {
     expect(given).toMatchObject({ task_time_limit: 7 });
     expect(given).not.toHaveProperty("task_acks_late");
     expect(await answer("conf", { with_defaults: true })).toHaveProperty("task_acks_late");
-    expect(JSON.stringify(await answer("report"))).toContain("software -> celeriac:");
+    expect(JSON.stringify(await answer("report"))).toMatch(/software -> celery:.*celeriac:/);
   });
 
   it("adds a queue, gives it up, and keeps what it has begun", async () => {
@@ -215,6 +221,21 @@ describe.each(TEST_BEDS)("remote control on %s", (bedName) => {
     expect(await answer("revoked")).toEqual([later.id, "x", waits.id]);
   });
 
+  it("leaves the state of a revoked task that runs to its run, and tells of it at once", async () => {
+    const app = bed.app();
+    const gate = deferred<string>();
+    const wait = app.task("wait", { trackStarted: true }, () => gate.promise);
+    await startWorker(app);
+    const waits = await wait.delay();
+    await eventually(async () => expect(await waits.state()).toBe("STARTED"));
+    void asker.control.tell("revoke", { task_id: waits.id, terminate: 0 });
+    await eventually(async () => expect(await answer("revoked")).toEqual([waits.id]));
+    await answer("revoke", { task_id: waits.id });
+    expect(await waits.state()).toBe("STARTED");
+    gate.resolve("done");
+    expect(await waits.get(WAIT)).toBe("done");
+  });
+
   it("shuts the worker down with what it has begun done", async () => {
     const app = bed.app();
     const gate = deferred<string>();
@@ -261,7 +282,7 @@ describe.each(TEST_BEDS)("remote control on %s", (bedName) => {
     await startWorker(app);
     await answer("ping");
     const gone = bed.app();
-    const asked = Array.from({ length: 300 }, () => gone.control.ask("stats", {}, { timeoutMs: 1 }));
+    const asked = Array.from({ length: 300 }, () => gone.control.ask("stats", {}, { limit: 0, timeoutMs: 30_000 }));
     await Promise.all(asked);
     await gone.close();
     expect(await (await noop.delay()).get(WAIT)).toBe("done");

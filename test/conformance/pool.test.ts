@@ -32,6 +32,7 @@ const SKIPS: Readonly<Record<(typeof NAMES)[number], readonly Skip[]>> = {
       "jobs that run at once run in places of their own",
       "a place is replaced after so many tasks",
       "a place is replaced once it has so much memory after a task",
+      "a pool that is restarted runs what comes next in fresh places, and lets what runs finish",
       "a pool whose app cannot be loaded does not start, and says why",
       "a job whose place cannot be made is lost, and says why",
     ]),

@@ -57,13 +57,13 @@ describe("a server that has reached its maxmemory", () => {
   it("counts the members of a chord, which could not be acknowledged either", async () => {
     const { createResultBackend } = redis({ url: beds.server.url, resultKeyprefix: `${randomUUID()}:` });
     await using results = createResultBackend?.({ clock, log, resultExpiresMs: 60_000 });
-    await results?.chords.setSize("c", 2);
+    await results?.chords.begin([{ chordId: "c", size: 2, deadline: null }]);
     await setLimit(1);
     const join = (taskId: string, index: number) =>
       results?.chords.join({ chordId: "c", taskId, index }, { state: "SUCCESS", result: null });
     expect(await join("a", 0)).toEqual({ kind: "waiting" });
     expect(await join("b", 1)).toMatchObject({ kind: "complete" });
-    await results?.chords.end({ chordId: "c", taskId: "b", index: 1 });
+    await results?.chords.end({ chordId: "c", taskId: "b", index: 1 }, "sent");
     expect(await join("b", 1)).toEqual({ kind: "over" });
   });
 });

@@ -67,14 +67,17 @@ async function claimAndStore(prefix: string): Promise<void> {
   const adapter = redis({ url: beds.server.url, globalKeyprefix: prefix, resultKeyprefix: prefix });
   await using keys = adapter.createKeyStore?.({ clock, log });
   await keys?.claim("family:key", "me", LIFE_MS);
+  await keys?.takeTurn("limited", { everyMs: LIFE_MS, withinMs: 0 });
   await using results = adapter.createResultBackend?.({ clock, log, resultExpiresMs: LIFE_MS });
   await results?.store([{ ...META, fence: 1 }]);
   await results?.groups.save({ id: "group", parent: null, members: [{ id: "t", parent: null, members: null }] });
+  await results?.canvases.save({ id: "canvas", parts: ["1"], lifeMs: LIFE_MS });
   for (const [chordId, size] of [
     ["waiting", 2],
     ["complete", 1],
   ] as const) {
-    await results?.chords.setSize(chordId, size);
+    await results?.chords.begin([{ chordId, size, deadline: DEADLINE }]);
+    await results?.chords.grow(chordId, chordId === "waiting" ? ["t2"] : []);
     await results?.chords.join({ chordId, taskId: "t", index: 0 }, { state: "SUCCESS", result: 1 });
   }
 }
@@ -89,6 +92,12 @@ async function listenAndDie(prefix: string): Promise<void> {
   await using alive = adapter.createBroker?.({ clock, log });
   await alive?.broadcaster?.broadcast(message("in vain"), replies, "key");
 }
+
+const DEADLINE = {
+  ms: LIFE_MS,
+  body: { task: "body", args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false },
+  rootId: null,
+};
 
 const META = {
   taskId: "t",

@@ -47,6 +47,7 @@ it("nothing that results and keys leave behind lives for ever", async () => {
   await keys.renew("family:renewed", "me", 90_000);
   await keys.claim("bare", "me", 1_000);
   await keys.release("bare", "me");
+  await keys.takeTurn("limited", { everyMs: 60_000, withinMs: 0 });
   for (const fence of [undefined, 2, 3]) await results.store([{ ...META, taskId: "replaced", fence }]);
   await results.store([{ ...META, taskId: "forgotten", fence: 1 }]);
   await results.forget(["forgotten"]);
@@ -60,6 +61,7 @@ it("nothing that results and keys leave behind lives for ever", async () => {
     "celeriac:key:family:kept",
     "celeriac:key:family:renewed",
     "celeriac:keys:family:",
+    "celeriac:turn:limited",
     "celery-task-meta-replaced",
   ]);
   for (const life of lives) expect(life).toBeGreaterThan(0);

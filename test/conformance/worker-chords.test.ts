@@ -20,6 +20,13 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
     bed = await openTestBed(bedName);
     app = bed.app();
     heard = [];
+    shareTasks(app);
+  });
+  afterEach(async () => {
+    await bed[Symbol.asyncDispose]();
+  });
+
+  const shareTasks = (app: Celeriac): void => {
     app.task("double", (n: number) => n * 2);
     app.task("sum", (numbers: readonly number[]) => numbers.reduce((one, other) => one + other, 0));
     app.task("list", (values: unknown, more?: unknown) => (more === undefined ? values : [values, more]));
@@ -27,10 +34,7 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
     app.task("fail", () => {
       throw new TypeError("no such luck");
     });
-  });
-  afterEach(async () => {
-    await bed[Symbol.asyncDispose]();
-  });
+  };
 
   const bodyResult = (body: SignatureDict): Promise<unknown> => app.result(String(body.options["task_id"])).get(WAIT);
 
@@ -144,9 +148,9 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       ["was rejected", () => member("reject"), "Reject('unwanted')"],
       ["expired", () => member("double", [1], { expires: new Date(1_000) }), "TaskRevokedError('expired')"],
       [
-        "needs what cannot be sent",
+        "is followed by what cannot be read",
         () => member("double", [1], { then: composite("chord", []) }),
-        "NotImplementedError(",
+        "UnreadableMessageError(",
       ],
       [
         "failed in the middle of its chain",
@@ -182,6 +186,54 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       await expect(bodyResult(body)).rejects.toThrow(`Dependency ${one.id} raised TaskRevokedError('revoked')`);
     });
 
+    it("fail their body when a member is ended while it runs", async () => {
+      const begun: string[] = [];
+      app.task("hang", { bind: true }, async (ctx) => {
+        begun.push(ctx.id);
+        await new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(new Error("aborted"))));
+      });
+      const body = call("list");
+      const [one, other] = [member("hang"), member("double", [2])];
+      await bed.worker(app);
+      await sendChord(app, [one, other], body);
+      await eventually(() => expect(begun).toEqual([one.id]));
+      await app.revoke([one.id], { terminate: true });
+      await expect(bodyResult(body)).rejects.toThrow(`Dependency ${one.id} raised TaskRevokedError('terminated')`);
+    });
+
+    it("fail their body when a member is handed out too often, and go on without a new turn when that is replayed", async () => {
+      app.task("again", () => {
+        throw new Reject("not now", { requeue: true });
+      });
+      const body = call("hear", { options: { link_error: [call("hear")] } });
+      const [one, other] = [member("again"), member("double", [2])];
+      await bed.worker(app);
+      await sendChord(app, [one, other], body);
+      await expect(bodyResult(body)).rejects.toThrow(`Dependency ${one.id} raised WorkerLostError(`);
+      const broker = await app.broker();
+      await eventually(async () => expect(await broker.replay({ code: "delivery-limit" })).toBe(1));
+      await settled();
+      expect(heard).toEqual([body.options["task_id"]]);
+    });
+
+    it("fail their body when a member is discarded for another with its key", async () => {
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const begun: string[] = [];
+      app.task("alone", { bind: true, concurrency: { key: "alone", onBusy: "discard" } }, async (ctx) => {
+        begun.push(ctx.id);
+        await released;
+      });
+      const body = call("list");
+      const [holder, one] = [member("alone"), member("alone")];
+      await bed.worker(app, { concurrency: 2 });
+      await sendChord(app, [holder], call("list"));
+      await eventually(() => expect(begun).toEqual([holder.id]));
+      await sendChord(app, [member("double", [1]), one], body);
+      await expect(bodyResult(body)).rejects.toThrow(`Dependency ${one.id} raised TaskRevokedError('discarded')`);
+      release();
+    });
+
     it("name the member that never ran when an earlier step of its chain was revoked", async () => {
       const body = call("list");
       const expired = member("double", [1], { thenStep: "double", expires: new Date(1_000) });
@@ -203,7 +255,7 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
 
       const members = [call("list"), call("sum", { options: { link_error: [call("hear")] } })];
       await sendChord(app, [member("fail")], composite("group", members));
-      for (const each of members) await expect(bodyResult(each)).rejects.toMatchObject({ remoteType: "ChordError" });
+      for (const each of members) await expect(bodyResult(each)).rejects.toMatchObject({ remoteType: "TypeError" });
       await eventually(() => expect(heard).toEqual([members[1]?.options["task_id"]]));
     });
 
@@ -232,14 +284,156 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       await expect(bodyResult(body)).rejects.toThrow("RangeError('too large')");
     });
 
-    it("are refused before they run where the body is more than can be sent", async () => {
+    it.each([
+      ["with members", [call("list"), call("list")], [[2], [2]]],
+      ["without any", [], []],
+    ])("may have a chord for a body, %s", async (_, header, value) => {
       const inner = call("list");
-      const body = { ...composite("chord", []), kwargs: { header: [], body: inner } };
       await bed.worker(app);
-      const [one] = await sendChord(app, [member("hear", [1])], body);
-      await expect(app.result(one?.id ?? "").get(WAIT)).rejects.toMatchObject({ remoteType: "NotImplementedError" });
-      await expect(bodyResult(inner)).rejects.toMatchObject({ remoteType: "ChordError" });
+      await sendChord(app, [member("double", [1])], { ...composite("chord", []), kwargs: { header, body: inner } });
+      expect(await bodyResult(inner)).toEqual(value);
+    });
+  });
+
+  describe("whose members do not come", () => {
+    const soon = { resultChordDeadline: 1 };
+    const later = { resultChordDeadline: 600 };
+
+    it("fail their body after the deadline, and all that waits for it; who comes then finds the chord over", async () => {
+      const busy = bed.app(soon);
+      shareTasks(busy);
+      const outer = call("list");
+      const outerId = randomUUID();
+      const steps = [call("sum"), call("double", { options: { group_id: outerId, group_index: 1, chord: outer } })];
+      const chain = composite("chain", steps);
+      const body: SignatureDict = { ...chain, options: { ...chain.options, link_error: [call("hear")] } };
+      const chordId = randomUUID();
+      const [first, last] = [member("double", [1]), member("double", [2])];
+      await sendChord(app, [member("double", [10])], outer, { chordId: outerId, size: 2 });
+      await sendChord(app, [first], body, { chordId, size: 3, deadlineMs: 1_000 });
+      await bed.worker(busy);
+      const why = `1 of 3 members came (${first.id}), none for 1 s, missing at least 2`;
+      for (const step of steps) await expect(bodyResult(step)).rejects.toThrow(`ChordError: ${why}`);
+      await expect(bodyResult(outer)).rejects.toThrow(/Dependency .* raised ChordError/);
+      await sendChord(app, [{ ...last, index: 1 }], body, { chordId, size: undefined });
+      await settled();
+      expect(heard).toEqual([body.options["task_id"]]);
+    });
+
+    it("fail once, whoever looks", async () => {
+      const body = call("hear", { options: { link_error: [call("hear")] } });
+      const chords = Array.from({ length: 10 }, (): SignatureDict => ({
+        ...body,
+        options: { ...body.options, task_id: randomUUID() },
+      }));
+      for (const each of chords) await beginOverdue(app, { body: each });
+      for (let workers = 0; workers < 3; workers += 1) {
+        const another = bed.app(soon);
+        shareTasks(another);
+        await bed.worker(another);
+      }
+      for (const each of chords)
+        await expect(bodyResult(each)).rejects.toThrow("0 of 1 members came, none for 0.001 s");
+      await settled();
+      expect([...heard].sort()).toEqual(chords.map(({ options }) => options["task_id"]).sort());
+    });
+
+    it.each(["SUCCESS", "STARTED"])("are left alone where the body is known to be %s", async (state) => {
+      const body = call("list", { options: { link_error: [call("hear")] } });
+      const [taskId, other] = [String(body.options["task_id"]), call("list")];
+      const meta = {
+        taskId,
+        state,
+        result: 1,
+        traceback: null,
+        doneAt: null,
+        children: [],
+        parentId: null,
+        groupId: null,
+      };
+      const backend = await app.resultBackend();
+      await backend.store([meta]);
+      await beginOverdue(app, { body });
+      const looking = bed.app(soon);
+      shareTasks(looking);
+      await bed.worker(looking);
+      await eventually(async () => expect(await backend.chords.takeOverdue({ limit: 1 })).toEqual([]));
+      await beginOverdue(app, { body: other });
+      await expect(bodyResult(other)).rejects.toThrow("0 of 1 members came");
+      expect(await app.result(taskId).state()).toBe(state);
       expect(heard).toEqual([]);
+    });
+
+    it("go on failing what a worker that was killed had begun to", async () => {
+      const outer = call("list");
+      const outerId = randomUUID();
+      const body = call("sum", {
+        options: { group_id: outerId, group_index: 0, chord: outer, link_error: [call("hear")] },
+      });
+      const backend = await app.resultBackend();
+      await backend.chords.begin([{ chordId: outerId, size: 1, deadline: null }]);
+      const taskId = String(body.options["task_id"]);
+      const failed = { exc_type: "ChordError", exc_message: ["before"], exc_module: "celery.exceptions" };
+      const meta = {
+        taskId,
+        state: "FAILURE",
+        traceback: null,
+        doneAt: null,
+        children: [],
+        parentId: null,
+        groupId: null,
+      };
+      await backend.store([{ ...meta, result: failed }]);
+      await beginOverdue(app, { body });
+      const looking = bed.app(soon);
+      shareTasks(looking);
+      await bed.worker(looking);
+      await expect(bodyResult(outer)).rejects.toThrow(`Dependency ${taskId} raised ChordError`);
+      await expect(bodyResult(body)).rejects.toThrow("before");
+      await settled();
+      expect(heard).toEqual([]);
+    });
+
+    it("wait for as long as their sender says, where nobody says for as long as is configured, or for ever", async () => {
+      const backend = await app.resultBackend();
+      const begun = vi.spyOn(backend.chords, "watch");
+      const patient = bed.app(later);
+      shareTasks(patient);
+      const body = call("list");
+      await bed.worker(patient);
+      const chords = vi.spyOn((await patient.resultBackend()).chords, "watch");
+      await sendChord(patient, [member("double", [1])], body, { size: undefined, chordId: "watched" });
+      await eventually(() => expect(chords).toHaveBeenCalledTimes(1));
+      expect(chords).toHaveBeenCalledWith("watched", expect.objectContaining({ ms: 600_000, body }));
+      await sendChord(patient, [member("double", [1])], body, { size: 3, chordId: "begun", deadlineMs: 3_600_000 });
+      await settled();
+      expect(chords).toHaveBeenCalledTimes(1);
+      expect(begun).not.toHaveBeenCalled();
+    });
+
+    it.each([
+      ["a task that no worker knows", () => member("nobody's"), "unknown-task"],
+      ["what is dropped from the dead letters", () => member("nobody's"), "dropped"],
+      ["what is purged from its queue", () => member("double", [2]), "purged"],
+    ])("fail after the deadline: %s", async (_, make, how) => {
+      const looking = bed.app(soon);
+      shareTasks(looking);
+      const body = call("list");
+      const broker = await app.broker();
+      const chordId = randomUUID();
+      if (how === "purged") {
+        await sendChord(looking, [make()], body, { chordId, size: 2, deadlineMs: 1_000 });
+        expect(await broker.purge("celery")).toBe(1);
+        await sendChord(looking, [member("double", [1])], body, { chordId, size: 2, deadlineMs: 1_000 });
+      } else await sendChord(looking, [member("double", [1]), make()], body, { chordId, deadlineMs: 1_000 });
+      await bed.worker(looking);
+      if (how === "dropped") {
+        await eventually(async () => expect(await broker.deadLetters({ code: "unknown-task" })).toHaveLength(1));
+        await broker.drop({ code: "unknown-task" });
+      }
+      await expect(bodyResult(body)).rejects.toThrow(
+        /^ChordError: 1 of 2 members came \(.*\), none for 1 s, missing at least 1$/,
+      );
     });
   });
 
@@ -262,7 +456,7 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       const chordId = randomUUID();
       const last = member("double", [1]);
       const { chords } = await app.resultBackend();
-      await chords.setSize(chordId, 1);
+      await chords.begin([{ chordId, size: 1, deadline: null }]);
       const joined = await chords.join({ chordId, taskId: last.id, index: 0 }, { state: "SUCCESS", result: 2 });
       expect(joined.kind).toBe("complete");
       await bed.worker(app);
@@ -276,13 +470,13 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
       const late = member("double", [1]);
       const { chords } = await app.resultBackend();
       const other = { chordId, taskId: "other", index: 1 };
-      await chords.setSize(chordId, 2);
+      await chords.begin([{ chordId, size: 2, deadline: null }]);
       await chords.join({ chordId, taskId: late.id, index: 0 }, { state: "SUCCESS", result: 2 });
       await chords.join(other, { state: "SUCCESS", result: 4 });
       await bed.worker(app);
       await sendChord(app, [late], body, { chordId, size: undefined });
       await eventually(() => expect(bed.log.map(({ message }) => message)).toContain("waiting to settle a task"));
-      await chords.end(other);
+      await chords.end(other, "sent");
       await settled();
       expect(heard).toEqual([]);
     });
@@ -296,15 +490,19 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
   }
 });
 
-it("a chord's member is refused before it runs where no results are kept", async () => {
+it("a chord's member, and what a chord follows, is refused before it runs where no results are kept", async () => {
   await using app = new Celeriac({ broker: memory() }, { env: {} });
   const ran: unknown[] = [];
   app.task("hear", (what: unknown) => void ran.push(what));
   await using worker = new Worker(app);
   await worker.start();
   await publish(app, [requestOf(member("hear", [1]), { chordId: "c", place: 0, chord: call("hear") })]);
+  await app.sendTask("hear", {
+    args: [2],
+    link: { ...composite("chord", []), kwargs: { header: [], body: call("hear") } },
+  });
   const broker = await app.broker();
-  await eventually(async () => expect(await broker.deadLetters({ code: "unsupported-canvas" })).toHaveLength(1));
+  await eventually(async () => expect(await broker.deadLetters({ code: "no-results" })).toHaveLength(2));
   expect(ran).toEqual([]);
 });
 
@@ -334,14 +532,21 @@ async function sendChord(
   app: Celeriac,
   members: readonly Member[],
   chord: SignatureDict,
-  options: { readonly chordId?: string; readonly size?: number | undefined } = {},
+  options: { readonly chordId?: string; readonly size?: number | undefined; readonly deadlineMs?: number } = {},
 ): Promise<readonly TaskRequest[]> {
-  const { chordId = randomUUID() } = options;
+  const { chordId = randomUUID(), deadlineMs } = options;
   const size = "size" in options ? options.size : members.length;
-  if (size !== undefined) await (await app.resultBackend()).chords.setSize(chordId, size);
+  const deadline = deadlineMs === undefined ? null : { ms: deadlineMs, body: chord, rootId: null };
+  if (size !== undefined) await (await app.resultBackend()).chords.begin([{ chordId, size, deadline }]);
   const requests = members.map((each, place) => requestOf(each, { chordId, place, chord }));
   await publish(app, requests);
   return requests;
+}
+
+/** A chord that nobody ever comes to. */
+async function beginOverdue(app: Celeriac, { body }: { readonly body: SignatureDict }): Promise<void> {
+  const { chords } = await app.resultBackend();
+  await chords.begin([{ chordId: randomUUID(), size: 1, deadline: { ms: 1, body, rootId: null } }]);
 }
 
 function requestOf(

@@ -113,6 +113,25 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       expect(runs).toBe(1);
     });
 
+    it("does not make a worker take more than it can run: others run what waits", async () => {
+      const app = bed.app();
+      const gate = deferred();
+      const begun: number[] = [];
+      const hold = app.task("hold", { acksLate: false }, async (index: number) => {
+        begun.push(index);
+        if (index === 0) await gate.promise;
+      });
+      const results = [await hold.delay(0), await hold.delay(1), await hold.delay(2)];
+      await bed.worker(app, { concurrency: 1 });
+      await eventually(() => expect(begun).toEqual([0]));
+      expect(await depth(app)).toMatchObject({ ready: 2, unacked: 0 });
+      await bed.worker(app, { concurrency: 1 });
+      await results[2]?.get(WAIT);
+      expect(begun).toEqual([0, 1, 2]);
+      gate.resolve();
+      await results[0]?.get(WAIT);
+    });
+
     it("leaves retries as they are", async () => {
       const app = bed.app();
       const twice = app.task("twice", { acksLate: false, bind: true }, (context: TaskContext) => {
@@ -326,6 +345,7 @@ describe.each(TEST_BEDS)("what a worker promises on %s", (bedName) => {
       const second = await shaky.applyAsync({ countdownMs: 3_600_000 });
       expect(second.id).not.toBe(first.id);
       expect(await (await app.broker()).replay({})).toBe(1);
+      await eventually(async () => expect(await first.state()).toBe("SUCCESS"));
       expect(await first.get(WAIT)).toBe(3);
     });
 

@@ -376,24 +376,6 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
         await expect(app.result(id).get(WAIT)).rejects.toMatchObject({ remoteType: "RangeError" });
       }
     });
-
-    it("are refused before they run where a member or follow-up needs a canvas", async () => {
-      const app = bed.app();
-      const ran: string[] = [];
-      const composite = (kind: string) => ({ ...step(`celery.${kind}`, kind), subtask_type: kind });
-      app.task("member", () => void ran.push("member"));
-      await bed.worker(app);
-      const chordMember = await sendWith(app, "member", [], { chord: composite("chord") });
-      await sendWith(app, "member", [], { chain: [composite("group")] });
-      const broker = await app.broker();
-      await eventually(async () => expect(await broker.deadLetters()).toHaveLength(2));
-      expect((await broker.deadLetters()).map(({ reason }) => reason.code)).toEqual([
-        "unsupported-canvas",
-        "unsupported-canvas",
-      ]);
-      expect(ran).toEqual([]);
-      await expect(chordMember.get(WAIT)).rejects.toMatchObject({ remoteType: "NotImplementedError" });
-    });
   });
 
   describe("resources", () => {
@@ -519,7 +501,11 @@ describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
         return ctx.delivery.deliveries;
       });
       await bed.worker(app);
-      await reject.delay();
+      await expect((await reject.delay()).get(WAIT)).rejects.toMatchObject({
+        name: "TaskFailedError",
+        remoteType: "Reject",
+        remoteArgs: ["not mine"],
+      });
       expect(await (await second.delay()).get(WAIT)).toBe(2);
       expect(runs).toBe(2);
       const broker = await app.broker();

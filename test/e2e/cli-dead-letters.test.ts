@@ -167,12 +167,12 @@ describe("celeriac dead-letters", () => {
   it("are what a call points to that waited in vain", async () => {
     await kill(["rejected"]);
     const worker = await bed.worker();
-    const late = await bed.withApp("call", "test.reject", "--wait", "2");
+    const late = await bed.withApp("call", "test.typo", "--wait", "2");
     expect(late).toEqual({
       code: 5,
       stdout: "",
       stderr: expect.stringMatching(
-        /did not end within 2000 ms\. It is dead letter 2 \(rejected: not for me\): see celeriac dead-letters show 2\.\n$/,
+        /did not end within 2000 ms\. It is dead letter 2 \(unknown-task: .+\): see celeriac dead-letters show 2\.\n$/,
       ) as string,
     });
     expect(await worker.stop()).toBe(0);

@@ -53,7 +53,7 @@ describe("celeriac on Redis", () => {
     expect(JSON.parse(result)).toMatchObject({ state: "PENDING" });
     const { stdout: queues } = await bed.celeriac("-b", server.url, "queues", "--json");
     expect(JSON.parse(queues)).toEqual({
-      queues: [{ name: "celery", ready: 0, delayed: 1, unacked: 0, consumers: 1 }],
+      queues: [{ name: "celery", ready: 0, delayed: 1, unacked: 0, consumers: 1, paused: null }],
     });
     const purged = await bed.celeriac("-b", server.url, "purge", "--force", "--json");
     expect(JSON.parse(purged.stdout)).toEqual({ purged: 1, queues: { celery: 1 } });

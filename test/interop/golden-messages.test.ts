@@ -39,6 +39,7 @@ const PROTOCOL_1: Partial<TaskRequest> = {
   argsRepr: "(1, 'two')",
   kwargsRepr: "{'three': 3}",
   origin: "",
+  ignoreResult: null,
 };
 
 const NUL = String.fromCharCode(0);

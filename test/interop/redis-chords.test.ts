@@ -103,7 +103,7 @@ describeWithEachCelery((peer) => {
     /** A chord whose members are sent one by one, each with the result 3. */
     async function beginChord(body: string, size: number) {
       const [chordId, bodyId] = [randomUUID(), randomUUID()];
-      await (await shop.app.resultBackend()).chords.setSize(chordId, size);
+      await (await shop.app.resultBackend()).chords.begin([{ chordId, size, deadline: null }]);
       const send = ({ name, taskId, index }: { name: string; taskId: string; index: number }): Promise<unknown> =>
         shop.python(
           `task("${name}").apply_async((3,), task_id="${taskId}", group_id="${chordId}", group_index=${index}, chord=task("${body}").set(task_id="${bodyId}")).id`,

@@ -1,15 +1,99 @@
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COMMANDS } from "../../src/control/commands.ts";
 import { eventually } from "../support/eventually.ts";
 import { describeWithEachCelery, Shop } from "../support/shop.ts";
 
 const OURS = "ours@here";
 const PYTHONS = "python@test";
+const BOTH: readonly string[] = [OURS, PYTHONS];
+
+/** One command, and what a worker of either kind answers. */
+interface Row {
+  readonly method: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** The arguments as the command line has them. */
+  readonly words: readonly string[];
+  readonly answer: unknown;
+}
+
+/** In `redis-control-more`, `redis-rate-limit`, `redis-liveness` and `conformance/pause`; and `shutdown`, which ends what is asked here, below. */
+const WITH_TESTS_OF_THEIR_OWN: ReadonlySet<string> = new Set([
+  ...["autoscale", "memdump", "memsample", "objgraph", "pool_restart", "revoke_by_stamped_headers", "time_limit"],
+  ...["rate_limit", "liveness", "pause_queue", "resume_queue", "shutdown"],
+]);
+
+const number: unknown = expect.any(Number);
+const text: unknown = expect.any(String);
+const list: unknown = expect.any(Array);
+const with_ = (fields: Readonly<Record<string, unknown>>): unknown => expect.objectContaining(fields);
+const row = (method: string, answer: unknown, args: Row["args"] = {}, ...words: readonly string[]): Row => ({
+  method,
+  args,
+  words,
+  answer,
+});
+const id = "00000000-0000-0000-0000-000000000000";
+
+const QUEUE = with_({
+  ...{ name: text, routing_key: text, queue_arguments: null, binding_arguments: null, consumer_arguments: null },
+  ...{
+    durable: true,
+    exclusive: false,
+    auto_delete: false,
+    no_ack: false,
+    alias: null,
+    bindings: [],
+    no_declare: null,
+  },
+  ...{ expires: null, message_ttl: null, max_length: null, max_length_bytes: null, max_priority: null },
+  exchange: with_({ name: text, type: "direct", durable: true, auto_delete: false, arguments: null }),
+});
+const POOL = { "max-concurrency": 2, processes: list, timeouts: [0, 0], "max-tasks-per-child": "N/A" };
+const STATS = with_({
+  ...{ total: with_({}), pid: number, clock: text, uptime: number, prefetch_count: number },
+  pool: with_({ ...POOL, "put-guarded-by-semaphore": expect.any(Boolean) as unknown }),
+  broker: with_({ hostname: "127.0.0.1", transport: "redis", port: number, virtual_host: text, ssl: false }),
+  rusage: with_({ utime: number, stime: number, maxrss: number, minflt: number, nivcsw: number }),
+});
+
+const ROWS: readonly Row[] = [
+  row("ping", { ok: "pong" }),
+  row("clock", { clock: number }),
+  row("report", { ok: expect.stringContaining("software -> celery:") as unknown }),
+  row("conf", with_({ broker_url: text, result_backend: text })),
+  row("conf", with_({ task_acks_late: expect.any(Boolean) as unknown }), { with_defaults: true }, "true"),
+  row("active", []),
+  row("reserved", []),
+  row("scheduled", []),
+  row("registered", expect.arrayContaining(["both.where"])),
+  row("registered", expect.arrayContaining(["both.where [name=both.where]"]), { taskinfoitems: ["name"] }, "name"),
+  row("active_queues", [QUEUE]),
+  row("query_task", {}, { ids: [id] }, id),
+  row("stats", STATS),
+  row("enable_events", { ok: "task events enabled" }),
+  row("enable_events", { ok: "task events already enabled" }),
+  row("heartbeat", null),
+  row("disable_events", { ok: "task events disabled" }),
+  row("disable_events", { ok: "task events already disabled" }),
+  row("add_consumer", { ok: "add consumer more" }, { queue: "more" }, "more"),
+  row("cancel_consumer", { ok: "no longer consuming from more" }, { queue: "more" }, "more"),
+  row("pool_grow", { ok: "pool will grow" }, { n: 1 }, "1"),
+  row("pool_shrink", { ok: "pool will shrink" }, { n: 1 }, "1"),
+  row(
+    "revoke",
+    { ok: expect.stringMatching(`^tasks .*${id}.* flagged as revoked$`) as unknown },
+    { task_id: [id] },
+    id,
+  ),
+  row("terminate", { ok: "terminate: tasks unknown" }, { signal: "KILL", task_id: [id] }, "KILL", id),
+  row("revoked", expect.arrayContaining([id])),
+];
 
 describeWithEachCelery((peer) => {
   let shop: Shop;
   beforeAll(async () => {
     shop = await Shop.open({ peer });
-    await shop.pythonWorker({ queues: ["python"] });
+    await shop.pythonWorker({ queues: ["python"], events: "on demand" });
     await shop.worker({ queues: ["typescript"], hostname: OURS, concurrency: 2 });
     // Both hear.
     await eventually(async () => expect((await shop.app.control.ask("ping", {}, { limit: 2 })).size).toBe(2));
@@ -20,26 +104,41 @@ describeWithEachCelery((peer) => {
   const celery = async (...args: readonly string[]): Promise<Readonly<Record<string, unknown>>> =>
     JSON.parse(await shop.celery(...args, "--json")) as Readonly<Record<string, unknown>>;
 
+  function weAsk({ method, args }: Row): Promise<ReadonlyMap<string, unknown>> {
+    return shop.app.control.ask(method, args, { destination: BOTH, timeoutMs: 5_000 });
+  }
+
+  /** `celery inspect` and `celery control` of both workers. */
+  async function celeryAsks({ method, words }: Row): Promise<ReadonlyMap<string, unknown>> {
+    const kind = COMMANDS[method]?.kind ?? "";
+    const said: unknown = await celery(kind, method, ...words, "-t", "5", "-d", BOTH.join(","));
+    // Of `control`, a list with an object for each worker.
+    return new Map(Object.entries(Object.assign({}, ...[said].flat()) as Readonly<Record<string, unknown>>));
+  }
+
   it("one broadcast is answered by both kinds of worker, to us and to `celery status`", async () => {
     const answers = await shop.app.control.ask("ping", {}, { limit: 2 });
     expect(Object.fromEntries(answers)).toEqual({ [OURS]: { ok: "pong" }, [PYTHONS]: { ok: "pong" } });
     expect(await shop.celery("status")).toMatch(/ours@here: OK[^]*2 nodes online/);
   });
 
-  it.each(["stats", "active_queues", "active", "reserved", "scheduled", "registered", "revoked", "conf", "clock"])(
-    "`celery inspect %s` gets from ours what Python's gives, field for field",
-    async (command) => {
-      const { [OURS]: ours, [PYTHONS]: theirs } = await celery("inspect", command, "-t", "1");
-      expect(kindOf(ours)).toBe(kindOf(theirs));
-      for (const answer of [ours, theirs]) expect(answer).not.toHaveProperty("error");
-      if (command === "stats")
-        expect(Object.keys(ours as object)).toEqual(expect.arrayContaining(Object.keys(theirs as object)));
-      if (command === "active_queues") {
-        const [[queue], [theirQueue]] = [ours, theirs] as readonly [readonly object[], readonly object[]];
-        expect(Object.keys(queue as object)).toEqual(expect.arrayContaining(Object.keys(theirQueue as object)));
-      }
-    },
-  );
+  describe.each([
+    { asker: "we", rows: ROWS, ask: weAsk },
+    // A program each time: once for each command.
+    { asker: "`celery`", rows: ROWS.filter(isFirstOfMethod), ask: celeryAsks },
+  ])("$asker ask both kinds of worker at once", ({ rows, ask }) => {
+    it.each(rows)("$method $args", async (row) => {
+      const answers = await ask(row);
+      expect([...answers.keys()].sort()).toEqual(BOTH);
+      for (const [node, answer] of answers) expect(answer, node).toEqual(row.answer);
+    });
+  });
+
+  it("every command is asked for", () => {
+    const asked = new Set(ROWS.map(({ method }) => method));
+    const elsewhere = Object.keys(COMMANDS).filter((method) => !asked.has(method));
+    expect(elsewhere.filter((method) => !WITH_TESTS_OF_THEIR_OWN.has(method))).toEqual([]);
+  });
 
   it("`celery inspect active` shows our running task with every field that Python's has", async () => {
     const [ours, theirs] = [
@@ -91,6 +190,20 @@ describeWithEachCelery((peer) => {
     expect(await ask("nosuch")).toEqual({ error: expect.stringContaining("nosuch") as unknown });
   });
 
+  it("refuses what it is not told how to do, as Python's does, and goes on", async () => {
+    const ask = (method: string, args = {}) =>
+      shop.app.control.ask(method, args, { destination: BOTH, timeoutMs: 5_000 });
+    for (const [method, args] of [
+      ["nosuch", {}],
+      ["cancel_consumer", {}],
+      ["pool_shrink", { n: 100 }],
+    ] as const) {
+      const answers = await ask(method, args);
+      for (const node of BOTH) expect(answers.get(node), `${method} ${node}`).toEqual({ error: text });
+    }
+    expect((await ask("ping")).size).toBe(2);
+  });
+
   it("leaves no reply box behind, of those who asked or answered", async () => {
     await shop.app.control.ask("ping", {}, { limit: 2 });
     await celery("inspect", "ping");
@@ -99,8 +212,16 @@ describeWithEachCelery((peer) => {
     )) as readonly string[];
     expect(left.filter((key) => !key.startsWith("_kombu.binding."))).toEqual([]);
   });
+
+  it("one `celery control shutdown` ends both kinds of worker", async () => {
+    await shop.celery("control", "shutdown", "-t", "0.2").catch(() => undefined); // it fails when nobody replies, as nobody does
+    await eventually(
+      async () => expect([...(await shop.app.control.ask("ping", {}, { timeoutMs: 300 })).keys()]).toEqual([]),
+      { timeoutMs: 20_000 },
+    );
+  });
 });
 
-function kindOf(value: unknown): string {
-  return Array.isArray(value) ? "list" : typeof value;
+function isFirstOfMethod({ method }: Row, index: number, rows: readonly Row[]): boolean {
+  return rows.findIndex((row) => row.method === method) === index;
 }

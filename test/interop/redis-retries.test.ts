@@ -84,9 +84,11 @@ describeWithEachCelery((peer) => {
 
     it("of Python's that ends a run is known to us", async () => {
       const id = String(await shop.python(`(terminated := task("python.started").delay(30)).id`));
+      const running = shop.app.result(id);
+      await eventually(async () => expect(await running.state()).toBe("STARTED"));
       await eventually(async () => {
         await shop.python("terminated.revoke(terminate=True)");
-        expect(await shop.app.result(id).meta()).toMatchObject({
+        expect(await running.meta()).toMatchObject({
           state: "REVOKED",
           result: { exc_message: ["terminated"] },
         });

@@ -13,8 +13,10 @@ export interface CeleryWorkerOptions {
   readonly queues: readonly string[];
   /** `solo` starts sooner and runs one task at a time, in the order in which they come; `prefork` has two processes. @default "prefork" */
   readonly pool?: "prefork" | "solo";
-  /** Whether it tells monitors of itself and its tasks. @default false */
-  readonly events?: boolean;
+  /** Whether it tells monitors of itself and its tasks; `on demand`, of itself alone until it is told to. @default false */
+  readonly events?: boolean | "on demand";
+  /** Whether it knows of other workers: mingles, gossips, and has a heart. @default false */
+  readonly neighbourly?: boolean;
 }
 
 /** `celery worker`, as its users start it. */
@@ -31,10 +33,13 @@ export class CeleryWorker implements AsyncDisposable {
     queues,
     pool = "prefork",
     events = false,
+    neighbourly = false,
   }: CeleryWorkerOptions): Promise<CeleryWorker> {
     const args = ["-m", "celery", "-A", app, "worker", "--loglevel", "INFO", "--pool", pool, "--concurrency", "2"];
     args.push("--queues", queues.join(","), "--hostname", `${queues.join("-").replaceAll(/[^\w-]/g, "")}@test`);
-    args.push("--without-gossip", "--without-mingle", events ? "--task-events" : "--without-heartbeat");
+    if (!neighbourly) args.push("--without-gossip", "--without-mingle");
+    if (events === true) args.push("--task-events");
+    else if (events === false && !neighbourly) args.push("--without-heartbeat");
     const worker = new CeleryWorker(
       spawn(python, args, {
         cwd: directory,

@@ -21,6 +21,10 @@ export class Child<News> implements AsyncDisposable {
     this.exited = once(this.#process, "exit");
   }
 
+  send(message: string): void {
+    this.#process.send(message);
+  }
+
   /** As a crash of the machine's power, but for what the kernel has already taken: nothing is said, nothing is closed. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");

@@ -2,19 +2,14 @@
 import { Celeriac } from "celeriac";
 import { Worker } from "celeriac/worker";
 import type { Adapter } from "../../src/adapters/adapter.ts";
-import { redis } from "../../src/adapters/redis/index.ts";
-import { sqlite } from "../../src/adapters/sqlite/index.ts";
 import type { ChordCounters } from "../../src/backend/chords.ts";
+import { placeAt } from "./shared-places.ts";
 
 export const MORTAL_POINTS = ["before joining", "before sending", "before ending", "before acknowledging"] as const;
 export type MortalPoint = (typeof MORTAL_POINTS)[number];
 
 /** How long a message stays with a worker that died, in seconds. */
 export const LEASE_TIMEOUT = 1;
-
-export function placeAt(url: string): Adapter {
-  return url.startsWith("redis:") ? redis({ url }) : sqlite({ path: url });
-}
 
 /** The same place, where all tasks but those of chords go well. */
 function deadlyPlace(url: string, point: MortalPoint): Adapter {
@@ -32,16 +27,19 @@ function deadlyPlace(url: string, point: MortalPoint): Adapter {
 
 function mortal(chords: ChordCounters, point: MortalPoint): ChordCounters {
   return {
-    setSize: (chordId, size) => chords.setSize(chordId, size),
+    begin: (plans) => chords.begin(plans),
+    watch: (chordId, deadline) => chords.watch(chordId, deadline),
+    grow: (chordId, taskIds) => chords.grow(chordId, taskIds),
+    takeOverdue: (options) => chords.takeOverdue(options),
     join: async (member, outcome) => {
       if (point === "before joining") await die();
       const joined = await chords.join(member, outcome);
       if (point === "before sending") await die();
       return joined;
     },
-    end: async (member) => {
+    end: async (member, how) => {
       if (point === "before ending") await die();
-      await chords.end(member);
+      await chords.end(member, how);
       if (point === "before acknowledging") await die();
     },
   };

@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 /** The command as it is installed. */
 const BUILT_COMMAND = [resolve(ROOT, "dist/cli/main.js")];
 /** The command from its sources, which resolve "celeriac" to themselves. */
-const COMMAND = [
+export const COMMAND: readonly string[] = [
   "--import",
   resolve(ROOT, "node_modules/tsx/dist/loader.mjs"),
   "--conditions=@celeriac/source",

@@ -34,12 +34,12 @@ export class FakeHost {
   }
 }
 
-/** Starts fake hosts, which are ready at once and go when they are told to, unless `how` says otherwise. */
+/** Starts fake hosts, which are ready at once and go when they are told to, unless `how` says otherwise by then. */
 export function fakeHosts(how: { readonly isReady?: boolean; readonly goes?: boolean } = {}): {
   readonly hosts: readonly FakeHost[];
   readonly startHost: StartHost;
 } {
-  const { isReady = true, goes = true } = how;
+  const { goes = true } = how;
   const hosts: FakeHost[] = [];
   const startHost: StartHost = (_program, events) => {
     const host = new FakeHost(events);
@@ -51,7 +51,7 @@ export function fakeHosts(how: { readonly isReady?: boolean; readonly goes?: boo
       jobsBegun: { count: () => (host.isPrompt ? host.told.filter((kind) => kind === "run").length : 0) },
       post: (command) => {
         host.commands.push(command);
-        if (command.kind === "setup" && isReady) host.says({ kind: "ready" });
+        if (command.kind === "setup" && how.isReady !== false) host.says({ kind: "ready" });
         if (command.kind === "end" && goes) host.goes();
       },
       kill: () => {

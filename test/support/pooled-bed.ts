@@ -70,7 +70,7 @@ export class PooledBed implements AsyncDisposable {
     process.env[PLACE_VARIABLE] = JSON.stringify(place); // for its children
     const app = this.#opening(makePooledApp(place, this.#logger.log));
     const appModule = { url: APP_MODULE.href };
-    const worker = new Worker(app, { pool: this.pool, appModule, concurrency: 2, ...options });
+    const worker = new Worker(app, { pool: this.pool, appModule, concurrency: 2, livenessThread: false, ...options });
     this.#opened.push({ [Symbol.asyncDispose]: () => worker.stop({ graceMs: 0 }) });
     await worker.start();
     return worker;
@@ -82,7 +82,7 @@ export class PooledBed implements AsyncDisposable {
     { config = {}, env = {} }: Pick<Place, "config"> & { readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<WorkerProcess> {
     const place: Place = { directory: this.directory, url: this.#url, config };
-    const command = ["-A", fileURLToPath(APP_MODULE), "worker", "-P", this.pool, ...args];
+    const command = ["-A", fileURLToPath(APP_MODULE), "worker", "-P", this.pool, "--without-liveness-thread", ...args];
     const options = { cwd: this.directory, env: { ...env, [PLACE_VARIABLE]: JSON.stringify(place) } };
     return this.#opening(await startWorker(command, options));
   }

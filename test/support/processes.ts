@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
 }
 
 /** Every file of that name on the PATH that may be run, in the PATH's order. */

@@ -3,7 +3,7 @@ import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** One of the Celerys that the tests with Python speak with. */
+/** A Python with one of the Celerys that the tests speak with. */
 export interface PythonPeer {
   /** Shown in the names of tests. */
   readonly name: string;
@@ -13,6 +13,8 @@ export interface PythonPeer {
   readonly folder: string;
   /** What pip installs. */
   readonly packages: readonly string[];
+  /** What can be imported then. */
+  readonly modules: readonly string[];
 }
 
 export const NEWEST_CELERY: PythonPeer = {
@@ -20,6 +22,7 @@ export const NEWEST_CELERY: PythonPeer = {
   variable: "CELERIAC_TEST_PYTHON",
   folder: "python-celery-5.7.0-redis",
   packages: ["celery==5.7.0", "kombu[redis]==5.7.0", "redis==7.1.0"],
+  modules: ["celery", "redis"],
 };
 
 /** The versions of Debian 12, but for billiard: Debian patches Celery to go with a newer one. */
@@ -31,8 +34,23 @@ export const DEBIAN_CELERY: PythonPeer = {
     ...["celery==5.2.6", "kombu==5.2.4", "billiard==3.6.4.0", "redis==4.3.4"],
     ...["amqp==5.1.1", "vine==5.0.0", "click==8.1.3"],
   ],
+  modules: ["celery", "redis"],
 };
 
+/** The newest, with Flower and with what Celery's own tests need. */
+export const CELERY_TOOLS: PythonPeer = {
+  name: "Flower 2.2 and Celery's own tests",
+  variable: "CELERIAC_TEST_PYTHON_TOOLS",
+  folder: "python-celery-5.7.0-flower-2.2.0",
+  packages: [
+    ...NEWEST_CELERY.packages,
+    ...["flower==2.2.0", "tornado==6.6.1", "prometheus-client==0.26.0", "humanize==4.17.0"],
+    ...["pytest==9.2.0", "pytest-timeout==2.4.0", "pydantic==2.14.3"],
+  ],
+  modules: ["celery", "redis", "flower", "pytest", "pytest_timeout", "pydantic"],
+};
+
+/** Those that every test with Python runs against. */
 export const PYTHON_PEERS: readonly PythonPeer[] = [NEWEST_CELERY, DEBIAN_CELERY];
 
 /** The path of the peer's Python, found or made by test/support/global/python.ts; empty where there is none to be had. */
@@ -40,7 +58,8 @@ export function pythonOf({ variable }: PythonPeer): string {
   return process.env[variable] ?? "";
 }
 
-const CACHE = join(import.meta.dirname, "../../.cache");
+/** What is fetched once and kept. */
+export const CACHE: string = join(import.meta.dirname, "../../.cache");
 
 /**
  * The path of a Python that has the peer's Celery. The first call ever makes it, which takes some seconds and needs `python3` with its `venv`
@@ -69,12 +88,12 @@ async function fill(venv: string, { name, packages }: PythonPeer): Promise<void>
   await run(python, ["-m", "celery", "--version"], `a python3 that ${name} runs on`);
 }
 
-/** A rename shows the environment to others only when it is whole; of two processes that make one at once, the later's is not needed. */
-async function publish(unfinished: string, venv: string): Promise<void> {
+/** A rename shows a folder to others only when it is whole; of two processes that make one at once, the later's is not needed. */
+export async function publish(unfinished: string, folder: string): Promise<void> {
   try {
-    await rename(unfinished, venv);
+    await rename(unfinished, folder);
   } catch (error) {
-    if (!(await exists(venv))) throw error;
+    if (!(await exists(folder))) throw error;
   }
 }
 
@@ -86,7 +105,7 @@ async function run(command: string, args: readonly string[], needed: string): Pr
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+export async function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Celeriac } from "../../src/app/celeriac.ts";
 import { Ignore, Reject } from "../../src/app/steering.ts";
+import { groupNode, taskNode } from "./canvas-results.ts";
 
 class ValueError extends Error {}
 
@@ -50,6 +51,11 @@ export function defineShopTasks(app: Celeriac): readonly unknown[] {
     await sleep(20_000, undefined, { signal }).catch(() => signal.throwIfAborted());
   });
   app.task("typescript.delegate", async () => (await app.sendTask("python.request")).id);
+  app.task("typescript.promise", async (...numbers: readonly number[]) => {
+    const sent = await Promise.all(numbers.map((number) => app.sendTask("python.add", { args: [number] })));
+    const members = sent.map(({ id }) => taskNode(id));
+    return sent.length > 1 ? app.resultOf(groupNode("promised", members)) : sent[0];
+  });
   app.task("typescript.flaky", { bind: true }, (context, times: number, delayMs: number) => {
     if (context.retries < times) throw context.retry({ delayMs, error: new OwnError("not yet") });
     return context.retries;

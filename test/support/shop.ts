@@ -8,6 +8,7 @@ import { Worker } from "../../src/worker/worker.ts";
 import { CeleryEvents } from "./celery-events.ts";
 import { CeleryWorker, type CeleryWorkerOptions } from "./celery-worker.ts";
 import { eventually } from "./eventually.ts";
+import { Flower } from "./flower.ts";
 import { defineShopTasks } from "./shop-tasks.ts";
 import { output } from "./processes.ts";
 import { PythonProcess } from "./python-process.ts";
@@ -108,7 +109,9 @@ export class Shop implements AsyncDisposable {
   }
 
   /** A worker of Python's, stopped with the shop. */
-  async pythonWorker(options: Pick<CeleryWorkerOptions, "queues" | "pool" | "events">): Promise<CeleryWorker> {
+  async pythonWorker(
+    options: Pick<CeleryWorkerOptions, "queues" | "pool" | "events" | "neighbourly">,
+  ): Promise<CeleryWorker> {
     const place = { python: this.#python, directory: DIRECTORY, app: "shop", env: this.#env };
     const worker = await CeleryWorker.start({ ...place, ...options });
     this.#workers.push(worker);
@@ -122,9 +125,17 @@ export class Shop implements AsyncDisposable {
     return events;
   }
 
+  /** Flower, of a peer that has it, stopped with the shop. */
+  async flower(): Promise<Flower> {
+    const place = { python: this.#python, directory: DIRECTORY, app: "flower_shop", env: this.#env };
+    const flower = await Flower.start(place);
+    this.#workers.push(flower);
+    return flower;
+  }
+
   /** A worker of ours, stopped with the shop. */
   async worker(options: WorkerOptions): Promise<Worker> {
-    const worker = new Worker(this.app, options);
+    const worker = new Worker(this.app, { livenessThread: false, ...options });
     this.#workers.push({ [Symbol.asyncDispose]: () => worker.stop({ graceMs: 0 }) });
     await worker.start();
     return worker;

@@ -1,5 +1,5 @@
 /**
- * A worker with results on an SQLite file, in a process of its own: `sqlite-worker.ts PATH [WINDOW_MS]`. It tells when each task starts and, for
+ * A worker with results on an SQLite file, without a thread for its liveness, in a process of its own: `sqlite-worker.ts PATH [WINDOW_MS]`. It tells when each task starts and, for
  * each window of time, what it took of a core.
  */
 import { Celeriac } from "celeriac";
@@ -30,7 +30,7 @@ if (path !== undefined) {
   const adapter = sqlite({ path });
   const app = new Celeriac({ broker: adapter, resultBackend: adapter }, { env: {}, log });
   app.task(TASK, (text: string) => tell({ started: text, at: performance.timeOrigin + performance.now() }));
-  await new Worker(app).start();
+  await new Worker(app, { livenessThread: false }).start();
   tell({ ready: true });
   // What starting takes is not to be counted.
   await clock.sleep(1_000);

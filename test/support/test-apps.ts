@@ -44,7 +44,7 @@ export async function openTestBed(name: TestBedName): Promise<TestBed> {
       return app;
     },
     worker: async (app, options = {}) => {
-      const worker = new Worker(app, options);
+      const worker = new Worker(app, { livenessThread: false, ...options });
       workers.push(worker);
       await worker.start();
       return worker;

@@ -115,7 +115,7 @@ expectTypeOf(stub.delay(1, 2)).resolves.toEqualTypeOf<AsyncResult<number>>();
 // @ts-expect-error a wrong type
 void stub.delay("1", 2);
 
-expectTypeOf(add.s(1, 2)).toEqualTypeOf<Signature<number>>();
+expectTypeOf(add.s(1, 2)).toEqualTypeOf<Signature<number, []>>();
 // @ts-expect-error a wrong type
 add.s(1, "2");
 expectTypeOf(app.sendBatch([add.s(1, 2), greet.s({ name: "Ada" })])).resolves.toEqualTypeOf<

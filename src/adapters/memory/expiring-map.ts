@@ -18,6 +18,11 @@ export class ExpiringMap<Value> {
     return entry !== undefined && entry.expiresAt > this.#clock.now() ? entry.value : undefined;
   }
 
+  *entries(): Iterable<readonly [key: string, value: Value]> {
+    const now = this.#clock.now();
+    for (const [key, { value, expiresAt }] of this.#entries) if (expiresAt > now) yield [key, value];
+  }
+
   set(key: string, value: Value, lifeMs: number): void {
     this.#entries.set(key, { value, expiresAt: this.#clock.now() + lifeMs });
     if (this.#entries.size > this.#sweepAt) this.#sweep();

@@ -1,10 +1,12 @@
-import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
+import type { StoredCanvases } from "../../backend/canvases.ts";
+import type { ChordCounters } from "../../backend/chords.ts";
 import { ResultBackendUnavailableError } from "../../backend/errors.ts";
 import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta } from "../../backend/task-meta.ts";
 import type { TaskMeta } from "../../backend/task-meta.ts";
 import type { Clock } from "../../util/clock.ts";
+import { MemoryCanvases } from "./memory-canvases.ts";
 import { MemoryChords } from "./memory-chords.ts";
 import { MemoryGroups } from "./memory-groups.ts";
 import { MemoryResults } from "./memory-results.ts";
@@ -21,6 +23,7 @@ export interface MemoryBackendOptions {
 export class MemoryBackend implements ResultBackend {
   readonly groups: GroupRecords;
   readonly chords: ChordCounters;
+  readonly canvases: StoredCanvases;
   readonly #results: MemoryResults;
   readonly #expiresMs: number;
   readonly #watches = new Set<MemoryWatch>();
@@ -31,7 +34,8 @@ export class MemoryBackend implements ResultBackend {
     this.#expiresMs = resultExpiresMs;
     const run = <T>(work: () => T): Promise<T> => this.#do(work);
     this.groups = new MemoryGroups({ records: results.groups, expiresMs: resultExpiresMs, run });
-    this.chords = new MemoryChords({ chords: results.chords, clock, lifeMs: lifeOf({ resultExpiresMs }), run });
+    this.chords = new MemoryChords({ chords: results.chords, clock, resultExpiresMs, run });
+    this.canvases = new MemoryCanvases({ canvases: results.canvases, run });
   }
 
   open(): Promise<void> {

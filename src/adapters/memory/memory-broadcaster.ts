@@ -11,9 +11,10 @@ const MAX_WAITING = 10_000;
 export class MemoryBroadcaster implements Broadcaster {
   readonly #listeners = new Set<MemoryListener>();
 
-  broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<void> {
-    for (const listener of this.#listeners) listener.hear(message, exchange, routingKey);
-    return Promise.resolve();
+  broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<number> {
+    const meant = [...this.#listeners].filter((listener) => listener.isMeant(exchange, routingKey));
+    for (const listener of meant) listener.hear(message);
+    return Promise.resolve(meant.length);
   }
 
   async listen(exchange: Exchange, options: ListenOptions = {}): Promise<Listener> {
@@ -38,8 +39,11 @@ class MemoryListener implements Listener {
     this.#leave = leave;
   }
 
-  hear(message: Message, exchange: Exchange, routingKey: string): void {
-    if (exchange.name !== this.#exchange.name || !this.#matches(routingKey)) return;
+  isMeant(exchange: Exchange, routingKey: string): boolean {
+    return exchange.name === this.#exchange.name && this.#matches(routingKey);
+  }
+
+  hear(message: Message): void {
     if (this.#heard.size < MAX_WAITING) this.#heard.push(message);
   }
 

@@ -1,4 +1,5 @@
 import type { Claim, KeyStore } from "../../broker/key-store.ts";
+import { TURN_PREFIX, turnAfter, type Turn, type TurnRules } from "../../broker/turns.ts";
 import type { Clock } from "../../util/clock.ts";
 
 export interface MemoryKeyStoreOptions {
@@ -59,6 +60,17 @@ export class MemoryKeyStore implements KeyStore {
       if (held !== undefined) found.set(key, { owner: held.owner, value: held.value });
     }
     return found;
+  }
+
+  async takeTurn(key: string, rules: TurnRules): Promise<Turn> {
+    const now = this.#clock.now();
+    const last = this.#living(TURN_PREFIX + key)?.value;
+    const turn = turnAfter(last === undefined ? undefined : Number(last), now, rules);
+    if (!turn.isTaken) return turn;
+    const at = now + turn.inMs;
+    this.#claims.set(TURN_PREFIX + key, { owner: TURN_PREFIX, value: String(at), expiresAt: at + rules.everyMs });
+    this.#sweep();
+    return turn;
   }
 
   /** Nothing is held that would have to be closed; the claims live on where they are shared. */

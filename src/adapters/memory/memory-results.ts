@@ -1,3 +1,4 @@
+import type { StoredCanvas } from "../../backend/canvases.ts";
 import type { TaskMeta } from "../../backend/task-meta.ts";
 import type { Clock } from "../../util/clock.ts";
 import { ExpiringMap } from "./expiring-map.ts";
@@ -14,13 +15,14 @@ interface StoredResult {
 }
 
 /**
- * Result documents by task id, and what is kept of groups and chords, on one clock. What several backends share, they share as processes share
+ * Result documents by task id, and what is kept of groups, chords and canvases, on one clock. What several backends share, they share as processes share
  * a database.
  */
 export class MemoryResults {
   /** Records as text, by group id. */
   readonly groups: ExpiringMap<string>;
   readonly chords: ExpiringMap<MemoryChord>;
+  readonly canvases: ExpiringMap<StoredCanvas>;
   readonly #clock: Clock;
   /** Oldest first. Where all are kept equally long, the first is the next to expire. */
   readonly #results = new Map<string, StoredResult>();
@@ -30,6 +32,7 @@ export class MemoryResults {
     this.#clock = clock;
     this.groups = new ExpiringMap(clock);
     this.chords = new ExpiringMap(clock);
+    this.canvases = new ExpiringMap(clock);
   }
 
   /** Stores a document unless the task has succeeded before. False, with nothing stored, when a later run has told of the task. */

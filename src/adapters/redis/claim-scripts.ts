@@ -59,3 +59,14 @@ export const ANY: Script = script(`
 ${NOW}
 return redis.call('ZCOUNT', KEYS[1], now, '+inf') > 0 and 1 or 0
 `);
+
+/** The key, and how far apart turns are and how far ahead one may be taken, in milliseconds. As `turnAfter`, but by the server's clock. */
+export const TAKE_TURN: Script = script(`
+${NOW}
+local every, within = tonumber(ARGV[1]), tonumber(ARGV[2])
+local last = redis.call('GET', KEYS[1])
+local wait = last and math.max(0, math.min(last + every - now, within + every)) or 0
+if wait > within then return {0, string.format('%.3f', wait)} end
+redis.call('SET', KEYS[1], string.format('%.3f', now + wait), 'PX', string.format('%d', math.ceil(wait + every)))
+return {1, string.format('%.3f', wait)}
+`);

@@ -24,6 +24,11 @@ export class ClaimKeys {
   family(key: string): string {
     return `${this.#prefix}celeriac:keys:${key.slice(0, key.indexOf(":") + 1)}`;
   }
+
+  /** String: when the latest turn is that was taken, in milliseconds since the epoch. */
+  turn(key: string): string {
+    return `${this.#prefix}celeriac:turn:${key}`;
+  }
 }
 
 /** A claim as it is stored: the owner, and the value where there is one, as a JSON array. Two of one owner begin alike, and no others do. */
@@ -52,7 +57,7 @@ export async function renewClaims(
 }
 
 /** The longest that Redis' clock can add to. */
-const LONGEST_MS = 2 ** 50;
+export const LONGEST_MS: number = 2 ** 50;
 
 export function wholeMs(ttlMs: number): number {
   return Math.min(Math.ceil(ttlMs), LONGEST_MS);

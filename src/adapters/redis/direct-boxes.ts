@@ -11,6 +11,8 @@ import { QueueWatch } from "./store/queue-watch.ts";
 
 /** How long a box lives after its listener was last seen, and what is in it after it came, in milliseconds. */
 const BOX_MS = 60_000;
+/** How long the table of boxes outlives the last that was opened, in milliseconds: a day. */
+const TABLE_MS = 86_400_000;
 /** Messages that wait in a list, where the oldest make room, and in the memory of a slow listener, where the newest are dropped. */
 const MOST_WAITING = 10_000;
 /** Messages that are fetched by one command. */
@@ -33,7 +35,7 @@ local function forget(box)
 end
 `;
 
-/** KEYS: the table of all boxes. Arguments: the box, as in `FORGET`, its bindings, its member there, and for how long it lives. */
+/** KEYS: the table of all boxes. Arguments: the box, as in `FORGET`, its bindings, its member there, and for how long it and the table live. */
 const OPEN = script(`
 ${NOW}
 local boxes = KEYS[1]
@@ -41,6 +43,7 @@ ${FORGET}
 for _, box in ipairs(redis.call('ZRANGEBYSCORE', boxes, '-inf', now, 'LIMIT', 0, 100)) do forget(box) end
 redis.call('SADD', ARGV[2], ARGV[3])
 redis.call('ZADD', boxes, string.format('%d', now + ARGV[4]), ARGV[1])
+redis.call('PEXPIRE', boxes, ARGV[5])
 `);
 
 /** KEYS: the table of all boxes. Argument: the box. */
@@ -165,7 +168,7 @@ class DirectBox implements Listener {
   /** Also after a Redis was emptied. */
   async #renew(): Promise<void> {
     const { all, bindings, member } = this.#place;
-    await this.#connections.commands.script(OPEN, [all], [this.#name, bindings, member, BOX_MS]);
+    await this.#connections.commands.script(OPEN, [all], [this.#name, bindings, member, BOX_MS, TABLE_MS]);
   }
 
   /** Never rejects: what is sent while Redis is away is lost, as to every listener. */

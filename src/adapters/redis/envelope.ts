@@ -87,12 +87,13 @@ function base64Of(body: Uint8Array): string {
 
 /** In Celery's order. */
 function wireProperties(properties: MessageProperties, { exchange, routingKey, deliveryTag }: Address): string {
-  const { correlationId, replyTo, deliveryMode, priority, expirationMs } = properties;
+  const { correlationId, replyTo, deliveryMode, priority, expirationMs, appId } = properties;
   let text = "";
   if (correlationId !== undefined) text += `"correlation_id":${JSON.stringify(correlationId)},`;
   if (replyTo !== undefined) text += `"reply_to":${JSON.stringify(replyTo)},`;
   if (deliveryMode !== undefined) text += `"delivery_mode":${deliveryMode},`;
   if (expirationMs !== undefined) text += `"expiration":"${expirationMs}",`;
+  if (appId !== undefined) text += `"app_id":${JSON.stringify(appId)},`;
   text += `"delivery_info":{"exchange":${JSON.stringify(exchange)},"routing_key":${JSON.stringify(routingKey)}},`;
   if (priority !== undefined) text += `"priority":${JSON.stringify(priority)},`;
   return `${text}"body_encoding":"base64","delivery_tag":${JSON.stringify(deliveryTag)}`;
@@ -101,9 +102,10 @@ function wireProperties(properties: MessageProperties, { exchange, routingKey, d
 /** Only what is of the kind that it should be. */
 function ownProperties(wire: Readonly<Record<string, unknown>>): MessageProperties {
   const properties: { -readonly [K in keyof MessageProperties]: MessageProperties[K] } = {};
-  const { correlation_id, reply_to, delivery_mode, priority, expiration } = wire;
+  const { correlation_id, reply_to, delivery_mode, priority, expiration, app_id } = wire;
   if (typeof correlation_id === "string") properties.correlationId = correlation_id;
   if (typeof reply_to === "string") properties.replyTo = reply_to;
+  if (typeof app_id === "string") properties.appId = app_id;
   if (typeof priority === "number") properties.priority = priority;
   if (delivery_mode === 1 || delivery_mode === 2) properties.deliveryMode = delivery_mode;
   const expirationMs = typeof expiration === "string" || typeof expiration === "number" ? Number(expiration) : NaN;

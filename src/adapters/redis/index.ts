@@ -3,6 +3,7 @@ import { BrokerUnavailableError } from "../../broker/errors.ts";
 import { QueuedBroker } from "../../broker/queued/queued-broker.ts";
 import { maskUrl } from "../../util/mask-url.ts";
 import type { Adapter, AdapterContext } from "../adapter.ts";
+import { broadcasterSource } from "./broadcaster-source.ts";
 import { Companions } from "./connections/companions.ts";
 import type { Unavailable } from "./connections/failure.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
@@ -38,7 +39,8 @@ export function redis(options: RedisOptions): Adapter {
       const connections = connect(context, brokerUnavailable);
       const renewer = renewerSource({ renews: "leases", url, endpoint, keyPrefix });
       const store = new RedisStore({ url, connections, clock, keyPrefix, renewer, visibilityTimeoutMs, families });
-      const broadcaster = new RedisBroadcaster({ connections, keyPrefix, db: address.db, clock });
+      const source = broadcasterSource({ url, endpoint, keyPrefix });
+      const broadcaster = new RedisBroadcaster({ connections, keyPrefix, db: address.db, clock, source });
       return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
     },
     createResultBackend: (context) =>

@@ -1,4 +1,5 @@
-import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
+import type { StoredCanvases } from "../../backend/canvases.ts";
+import type { ChordCounters } from "../../backend/chords.ts";
 import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
@@ -10,6 +11,7 @@ import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
 import { wholeMs } from "./claims.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
+import { RedisCanvases } from "./redis-canvases.ts";
 import { RedisChords } from "./redis-chords.ts";
 import { RedisGroups } from "./redis-groups.ts";
 import { ResultFeed } from "./result-feed.ts";
@@ -39,6 +41,7 @@ export interface RedisBackendOptions {
 export class RedisBackend implements ResultBackend {
   readonly groups: GroupRecords;
   readonly chords: ChordCounters;
+  readonly canvases: StoredCanvases;
   readonly #connections: RedisConnections;
   readonly #keys: ResultKeys;
   readonly #log: Logger;
@@ -52,7 +55,8 @@ export class RedisBackend implements ResultBackend {
     const shared = { link: connections.commands, keys: this.#keys };
     const expiresMs = wholeMs(resultExpiresMs);
     this.groups = new RedisGroups({ ...shared, expiresMs });
-    this.chords = new RedisChords({ ...shared, lifeMs: lifeOf({ resultExpiresMs: expiresMs }) });
+    this.chords = new RedisChords({ ...shared, resultExpiresMs: expiresMs });
+    this.canvases = new RedisCanvases(shared);
     this.#results = new Batcher((results) => storeResults(connections.commands, this.#keys, results, expiresMs));
     this.#feed = new ResultFeed({
       subscriber: connections.subscriber,

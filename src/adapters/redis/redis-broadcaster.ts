@@ -1,5 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { bindingKey, type Broadcaster, type Listener, type ListenOptions } from "../../broker/broadcaster.ts";
+import {
+  bindingKey,
+  type Broadcaster,
+  type BroadcasterSource,
+  type Listener,
+  type ListenOptions,
+} from "../../broker/broadcaster.ts";
 import type { Message } from "../../message/message.ts";
 import { queuesFor } from "../../routing/route-table.ts";
 import type { Exchange } from "../../routing/topology.ts";
@@ -21,24 +27,31 @@ export interface RedisBroadcasterOptions {
   /** Number of the database: channels are every database's, so it is part of their names. */
   readonly db: number;
   readonly clock: Clock;
+  /** For threads that open one too. @default none */
+  readonly source?: BroadcasterSource | undefined;
 }
 
 /** Broadcasts as Kombu's fanout exchanges have them, by pub/sub, and as its direct ones do, by lists: Python's workers, monitors and remote control hear them, and are heard. */
 export class RedisBroadcaster implements Broadcaster {
+  readonly source: BroadcasterSource | undefined;
   readonly #connections: RedisConnections;
   readonly #channels: FanoutChannels;
   readonly #boxes: DirectBoxes;
-  readonly #broadcasts: Batcher<Command, undefined>;
+  readonly #broadcasts: Batcher<Command, number>;
 
-  constructor({ connections, keyPrefix, db, clock }: RedisBroadcasterOptions) {
+  constructor({ connections, keyPrefix, db, clock, source }: RedisBroadcasterOptions) {
+    this.source = source;
     this.#connections = connections;
     this.#channels = new FanoutChannels(keyPrefix, db);
     this.#boxes = new DirectBoxes(connections, keyPrefix, clock);
     this.#broadcasts = new Batcher((commands) => this.#publish(commands));
   }
 
-  broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<void> {
-    if (exchange.type === "direct") return this.#boxes.send(message, exchange.name, routingKey);
+  async broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<number | undefined> {
+    if (exchange.type === "direct") {
+      await this.#boxes.send(message, exchange.name, routingKey);
+      return undefined;
+    }
     const address = { exchange: exchange.name, routingKey, deliveryTag: randomUUID() };
     const channel = this.#channels.name(exchange.name, routingKey);
     return this.#broadcasts.add(["PUBLISH", channel, encodeEnvelope(message, address)]);
@@ -62,9 +75,9 @@ export class RedisBroadcaster implements Broadcaster {
     return new RedisListener(heard, subscription);
   }
 
-  async #publish(commands: readonly Command[]): Promise<readonly undefined[]> {
-    await this.#connections.commands.pipeline(commands);
-    return commands.map(() => undefined);
+  /** Redis counts those that listen by a pattern, as Python's workers do, too. */
+  async #publish(commands: readonly Command[]): Promise<readonly number[]> {
+    return (await this.#connections.commands.pipeline(commands)) as readonly number[];
   }
 }
 

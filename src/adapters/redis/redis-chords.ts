@@ -1,91 +1,116 @@
+import { randomUUID } from "node:crypto";
 import {
   CLAIM_MS,
+  decodeBody,
   decodePart,
+  encodeBody,
   encodePart,
+  FEW,
+  lifeOf,
   OVER_MS,
   partPrefix,
   placeOf,
   type ChordCounters,
+  type ChordDeadline,
+  type ChordEnd,
   type ChordJoin,
   type ChordMember,
   type ChordPart,
+  type ChordPlan,
+  type OverdueChord,
 } from "../../backend/chords.ts";
-import { script, type RedisLink } from "./connections/redis-link.ts";
+import { BEGIN, END, GROW, JOIN, TAKE_OVERDUE, TO_LOOK_AT, WATCH } from "./chord-scripts.ts";
+import { wholeMs } from "./claims.ts";
+import type { Argument, RedisLink } from "./connections/redis-link.ts";
 import type { ResultKeys } from "./result-keys.ts";
-
-/**
- * What Celery 5.7 does, so that its members and ours count together. Older Celery keeps neither places nor claims: one of its members is
- * known by its part alone, and the places outlive a chord that it ends. Answers how the chord stands, and with its parts when it is complete
- * and this member's. PEXPIRE comes first for the sake of full servers: see `storeResults`.
- */
-const JOIN = script(`
-local parts, added, size, places, claim, group = unpack(KEYS)
-local score, place, prefix, part, life, claimLife = unpack(ARGV)
-local claimed = redis.call('GET', claim)
-if claimed == 'done' then return {'over'} end
-redis.call('PEXPIRE', parts, life)
-local others = redis.call('ZRANGEBYSCORE', parts, score, score)
-local isKnown = #others > 0 and redis.call('SISMEMBER', places, place) == 1
-for _, other in ipairs(others) do isKnown = isKnown or string.sub(other, 1, #prefix) == prefix end
-if not isKnown then redis.call('ZADD', parts, score, part) end
-redis.call('SADD', places, place)
-for _, key in ipairs({parts, added, size, places, group}) do redis.call('PEXPIRE', key, life) end
-local expected = tonumber(redis.call('GET', size))
-if not expected or redis.call('ZCARD', parts) < expected + tonumber(redis.call('GET', added) or 0) then return {'waiting'} end
-if claimed and claimed ~= place then return {'claimed'} end
-redis.call('SET', claim, place, 'PX', claimLife)
-return {'complete', redis.call('ZRANGE', parts, 0, -1)}
-`);
-
-const END = script(`
-local parts, added, size, places, claim = unpack(KEYS)
-local place, life = unpack(ARGV)
-local claimed = redis.call('GET', claim)
-if claimed and claimed ~= place then return end
-redis.call('DEL', parts, added, size, places)
-redis.call('SET', claim, 'done', 'PX', life)
-`);
 
 export interface RedisChordsOptions {
   readonly link: RedisLink;
   readonly keys: ResultKeys;
-  /** How long a chord waits for the rest of its members, in milliseconds. */
-  readonly lifeMs: number;
+  /** In whole milliseconds. */
+  readonly resultExpiresMs: number;
 }
 
 /** Chords as Celery counts them: `celery/backends/redis.py:RedisBackend.on_chord_part_return`. */
 export class RedisChords implements ChordCounters {
   readonly #options: RedisChordsOptions;
+  /** How long a chord waits where nobody has said what its deadline is. */
+  readonly #lifeMs: number;
 
   constructor(options: RedisChordsOptions) {
     this.#options = options;
+    this.#lifeMs = lifeOf(options);
   }
 
-  async setSize(chordId: string, size: number): Promise<void> {
-    const { link, keys, lifeMs } = this.#options;
-    const chord = keys.chord(chordId);
-    await link.transaction([
-      ["DEL", chord.claim],
-      ["SET", chord.size, size, "PX", lifeMs],
-    ]);
+  async begin(chords: readonly ChordPlan[]): Promise<void> {
+    const { link } = this.#options;
+    const begins = chords.map(({ chordId, size, deadline }) =>
+      link.script(BEGIN, this.#keys(chordId), [size, ...this.#deadline(chordId, deadline)]),
+    );
+    await Promise.all(begins);
+  }
+
+  async watch(chordId: string, deadline: ChordDeadline): Promise<void> {
+    await this.#options.link.script(WATCH, this.#keys(chordId), this.#deadline(chordId, deadline));
+  }
+
+  async grow(chordId: string, taskIds: readonly string[]): Promise<void> {
+    await this.#options.link.script(GROW, this.#keys(chordId), [this.#lifeMs, ...taskIds]);
   }
 
   async join(member: ChordMember, outcome: Omit<ChordPart, "taskId">): Promise<ChordJoin> {
-    const { link, keys, lifeMs } = this.#options;
-    const { taskId, index } = member;
-    const { parts, added, size, places, claim, group } = keys.chord(member.chordId);
+    const { taskId, index, chordId } = member;
     const part = encodePart({ taskId, ...outcome });
-    const [kind, texts] = (await link.script(
+    const { parts, added, size, places, claim, group, watch } = this.#options.keys.chord(chordId);
+    const [kind, texts] = (await this.#options.link.script(
       JOIN,
-      [parts, added, size, places, claim, group],
-      [index ?? "+inf", placeOf(member), partPrefix(taskId), part, lifeMs, CLAIM_MS],
+      [parts, added, size, places, claim, group, watch],
+      [index ?? "+inf", placeOf(member), partPrefix(taskId), part, this.#lifeMs, CLAIM_MS],
     )) as readonly [ChordJoin["kind"], (readonly string[])?];
     return kind === "complete" ? { kind, parts: (texts ?? []).map(decodePart) } : { kind };
   }
 
-  async end(member: ChordMember): Promise<void> {
+  async takeOverdue({ limit }: { readonly limit: number }): Promise<readonly OverdueChord[]> {
     const { link, keys } = this.#options;
-    const { parts, added, size, places, claim } = keys.chord(member.chordId);
-    await link.script(END, [parts, added, size, places, claim], [placeOf(member), OVER_MS]);
+    const taken: OverdueChord[] = [];
+    while (taken.length < limit) {
+      const ids = (await link.script(TO_LOOK_AT, [keys.watched], [limit - taken.length])) as readonly string[];
+      if (ids.length === 0) break;
+      const looks = await Promise.all(ids.map((chordId) => this.#takeIfOverdue(chordId)));
+      taken.push(...looks.filter((chord) => chord !== undefined));
+    }
+    return taken;
+  }
+
+  async end(member: ChordMember, how: ChordEnd): Promise<void> {
+    const { chordId } = member;
+    await this.#options.link.script(END, this.#keys(chordId), [chordId, placeOf(member), OVER_MS, how]);
+  }
+
+  async #takeIfOverdue(chordId: string): Promise<OverdueChord | undefined> {
+    const claim = { chordId, taskId: randomUUID(), index: null };
+    const args = [chordId, placeOf(claim), CLAIM_MS, FEW];
+    const reply = await this.#options.link.script(TAKE_OVERDUE, this.#keys(chordId), args);
+    if (reply === null) return undefined;
+    const [ms, body, root, size, came, names] = reply as readonly [
+      ...[ms: string, body: string, root: string],
+      ...[size: number, came: number, names: readonly string[]],
+    ];
+    const deadline = { ms: Number(ms), body: decodeBody(body), rootId: root === "" ? null : root };
+    return { claim, size, came, names, deadline };
+  }
+
+  #deadline(chordId: string, deadline: ChordDeadline | null): readonly Argument[] {
+    const { resultExpiresMs } = this.#options;
+    if (deadline === null) return [chordId, this.#lifeMs, "", "", ""];
+    const ms = wholeMs(deadline.ms);
+    const lifeMs = wholeMs(lifeOf({ resultExpiresMs, deadlineMs: ms }));
+    return [chordId, lifeMs, ms, encodeBody(deadline.body), deadline.rootId ?? ""];
+  }
+
+  #keys(chordId: string): readonly string[] {
+    const { keys } = this.#options;
+    const { parts, added, size, places, claim, group, watch, body, additions } = keys.chord(chordId);
+    return [parts, added, size, places, claim, group, watch, body, additions, keys.watched];
   }
 }

@@ -1,8 +1,9 @@
 import type { Claim, KeyStore } from "../../broker/key-store.ts";
 import type { RenewerSource } from "../../broker/leases/renewer.ts";
+import type { Turn, TurnRules } from "../../broker/turns.ts";
 import { Batcher } from "../../util/batcher.ts";
-import { ClaimKeys, decodeClaim, encodeClaim, renewClaims, wholeMs } from "./claims.ts";
-import { ANY, CLAIM, RELEASE } from "./claim-scripts.ts";
+import { ClaimKeys, decodeClaim, encodeClaim, LONGEST_MS, renewClaims, wholeMs } from "./claims.ts";
+import { ANY, CLAIM, RELEASE, TAKE_TURN } from "./claim-scripts.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
 import { flagsOf } from "./flags-of.ts";
 import { EmptyFamilies } from "./empty-families.ts";
@@ -80,6 +81,13 @@ export class RedisKeyStore implements KeyStore {
         return text === null ? [] : [[key, decodeClaim(text)] as const];
       }),
     );
+  }
+
+  async takeTurn(key: string, { everyMs, withinMs }: TurnRules): Promise<Turn> {
+    const args = [Math.min(everyMs, LONGEST_MS), Math.min(withinMs, LONGEST_MS)];
+    const reply = await this.#connections.commands.script(TAKE_TURN, [this.#keys.turn(key)], args);
+    const [isTaken, inMs] = reply as readonly [number, string];
+    return { isTaken: isTaken === 1, inMs: Number(inMs) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -17,6 +17,8 @@ export interface ChangeFeedOptions {
   readonly clock: Clock;
   /** The write-ahead log: every commit writes to it. */
   readonly walPath: string;
+  /** Time between two looks at the file, in milliseconds: for who is in no hurry, and shall cost little while others write. @default as soon as there is news */
+  readonly lookMs?: number | undefined;
   /** A number that changes with every commit of another connection; may throw. */
   readonly dataVersion: () => number;
 }
@@ -68,16 +70,17 @@ export class ChangeFeed implements Disposable {
   /** Never rejects. */
   async #look(): Promise<void> {
     this.#isLooking = true;
-    const watcher = this.#watch();
-    const longest = watcher === undefined ? UNWATCHED_PAUSE_MS : WATCHED_PAUSE_MS;
+    const { lookMs } = this.#options;
+    const watcher = lookMs === undefined ? this.#watch() : undefined;
+    const longest = lookMs ?? (watcher === undefined ? UNWATCHED_PAUSE_MS : WATCHED_PAUSE_MS);
     let pause = longest;
     while (!this.#isClosed) {
       if (this.#hasChanged()) {
         this.#wakeAll();
-        pause = CHANGED_PAUSE_MS;
+        pause = lookMs ?? CHANGED_PAUSE_MS;
         await this.#rest(pause, pause);
       } else {
-        await this.#rest(SHORTEST_PAUSE_MS, Math.min(pause, longest));
+        await this.#rest(lookMs ?? SHORTEST_PAUSE_MS, Math.min(pause, longest));
       }
       if (this.#subscriptions.size === 0) break;
       pause = this.#wasWritten ? SHORTEST_PAUSE_MS : pause * 2;

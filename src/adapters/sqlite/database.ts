@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   /** Absolute. */
   readonly path: string;
   readonly clock: Clock;
+  /** As `ChangeFeedOptions` has it. */
+  readonly lookMs?: number | undefined;
   /** What durable commits are here. @default "durable" */
   readonly durable?: Exclude<Durability, "relaxed">;
   /** Makes the error that the user of this database owes its callers. */
@@ -107,7 +109,7 @@ export class Database implements AsyncDisposable {
 
   async #acquire(): Promise<SharedDatabase> {
     if (this.#isClosed) throw new Error("closed");
-    const hold = (this.#hold ??= acquireFile(this.#options.path, this.#options.clock));
+    const hold = (this.#hold ??= acquireFile(this.#options));
     try {
       const { shared } = await hold;
       // It may have been disposed meanwhile.

@@ -4,6 +4,7 @@ import { BrokerUnavailableError } from "../../broker/errors.ts";
 import { QueuedBroker } from "../../broker/queued/queued-broker.ts";
 import type { Clock } from "../../util/clock.ts";
 import type { Adapter } from "../adapter.ts";
+import { broadcasterSource } from "./broadcaster-source.ts";
 import { Database } from "./database.ts";
 import { SqliteBackend } from "./sqlite-backend.ts";
 import { SqliteBroadcaster } from "./sqlite-broadcaster.ts";
@@ -44,7 +45,8 @@ export function sqlite({ path: file, synchronous = "full" }: SqliteOptions): Ada
     createBroker: ({ clock, log, leaseMs }) => {
       const database = brokerDatabase(clock);
       const store = new SqliteStore({ url, database });
-      return new QueuedBroker({ store, broadcaster: new SqliteBroadcaster(database.sibling()), clock, log, leaseMs });
+      const broadcaster = new SqliteBroadcaster(database.sibling(), broadcasterSource({ path, url }));
+      return new QueuedBroker({ store, broadcaster, clock, log, leaseMs });
     },
     createResultBackend: ({ clock, log, resultExpiresMs }) =>
       new SqliteBackend({ database: resultDatabase(clock), resultExpiresMs, log }),

@@ -2,6 +2,7 @@ import { ClockLeap } from "../../util/clock-leap.ts";
 import type { Clock } from "../../util/clock.ts";
 import { pruneExpiredChords } from "./chords.ts";
 import { isBusy } from "./failure.ts";
+import { pruneExpiredCanvases } from "./prune-canvases.ts";
 import { removeExpiredQueues } from "./queues.ts";
 import { DELAYED, LEASED } from "./schema.ts";
 import type { SharedDatabase, Sql } from "./shared-database.ts";
@@ -92,6 +93,7 @@ async function deleteExpired(database: SharedDatabase, now: number, pause: Pause
   const steps = [
     (sql: Sql) => pruneBroadcasts(sql, now),
     (sql: Sql) => pruneExpiredChords(sql, now, ROWS_A_STEP),
+    (sql: Sql) => pruneExpiredCanvases(sql, now, ROWS_A_STEP),
     (sql: Sql) => pruneExpired(sql, "results", now),
     (sql: Sql) => pruneExpired(sql, "result_groups", now),
   ];

@@ -1,6 +1,6 @@
 import type { Clock } from "../../util/clock.ts";
 import { leaveTidy, runMaintenance } from "./maintenance.ts";
-import { canonicalPath, openSharedDatabase, type SharedDatabase } from "./shared-database.ts";
+import { canonicalPath, openSharedDatabase, type OpenOptions, type SharedDatabase } from "./shared-database.ts";
 
 /** One user's share in an open file. */
 export interface Hold {
@@ -17,11 +17,14 @@ interface OpenFile {
 /** By clock, then by canonical path: whoever brings another clock gets another connection, whose waiting goes by that clock. */
 const openFiles = new WeakMap<Clock, Map<string, OpenFile>>();
 
-/** A share in the file, which is opened if nobody has it open. */
-export async function acquireFile(path: string, clock: Clock): Promise<Hold> {
-  const key = canonicalPath(path);
+export type FilePlace = Omit<OpenOptions, "release">;
+
+/** A share in the file, which is opened if nobody has it open: how often it is looked at is for the first of its users to say. */
+export async function acquireFile(place: FilePlace): Promise<Hold> {
+  const { clock } = place;
+  const key = canonicalPath(place.path);
   const files = filesOf(clock);
-  const file = files.get(key) ?? startOpening(files, key, clock);
+  const file = files.get(key) ?? startOpening(files, { ...place, path: key });
   file.users += 1;
   const release = async (): Promise<void> => {
     file.users -= 1;
@@ -40,17 +43,18 @@ function filesOf(clock: Clock): Map<string, OpenFile> {
   return files;
 }
 
-function startOpening(files: Map<string, OpenFile>, key: string, clock: Clock): OpenFile {
-  const opening = openAndMaintain(key, clock, () => forget(files, key, file));
+function startOpening(files: Map<string, OpenFile>, place: FilePlace): OpenFile {
+  const { path: key } = place;
+  const opening = openAndMaintain({ ...place, release: () => forget(files, key, file) });
   const file: OpenFile = { users: 0, opening };
   files.set(key, file);
   opening.catch(() => forget(files, key, file));
   return file;
 }
 
-async function openAndMaintain(path: string, clock: Clock, release: () => void): Promise<SharedDatabase> {
-  const shared = await openSharedDatabase(path, clock, release);
-  void runMaintenance(shared, clock);
+async function openAndMaintain(options: OpenOptions): Promise<SharedDatabase> {
+  const shared = await openSharedDatabase(options);
+  void runMaintenance(shared, options.clock);
   return shared;
 }
 

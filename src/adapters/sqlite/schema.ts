@@ -151,6 +151,20 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (chord, place, task_id)
   ) STRICT;
   `,
+  `
+  ALTER TABLE chords ADD COLUMN added INTEGER NOT NULL DEFAULT 0;  -- how many came to the header later
+  ALTER TABLE chords ADD COLUMN life_ms INTEGER;      -- from its begin or the last who came to expires_at; null where nobody has said what its deadline is
+  ALTER TABLE chords ADD COLUMN deadline_ms INTEGER;  -- for how long nobody may come; null for none
+  ALTER TABLE chords ADD COLUMN look_at INTEGER;      -- not overdue before; null for a chord that will not be. Left alone when a member comes
+  CREATE INDEX chords_watched ON chords (look_at) WHERE look_at IS NOT NULL;
+  CREATE TABLE chord_bodies (chord TEXT PRIMARY KEY, root_id TEXT, body TEXT NOT NULL) STRICT;  -- what fails when a chord is overdue
+  CREATE TABLE chord_additions (chord TEXT NOT NULL, task_id TEXT NOT NULL, UNIQUE (chord, task_id)) STRICT;
+  `,
+  `
+  CREATE TABLE canvases (id TEXT PRIMARY KEY, life_ms INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX canvases_expiring ON canvases (expires_at);
+  CREATE TABLE canvas_parts (canvas TEXT NOT NULL, place INTEGER NOT NULL, part TEXT NOT NULL, UNIQUE (canvas, place)) STRICT;
+  `,
 ];
 
 /** Brings the file to our version, however many processes try at once. Throws SchemaError for a file that is not ours, or newer than we are. */

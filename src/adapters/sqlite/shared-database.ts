@@ -31,6 +31,15 @@ export type Durability = "durable" | "crash-safe" | "relaxed";
 /** Statements by their text, each prepared once per connection. */
 export type Sql = <Row>(text: string) => Statement<Row>;
 
+export interface OpenOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** As `ChangeFeedOptions` has it. */
+  readonly lookMs?: number | undefined;
+  /** Called when the file turns out to be replaced. */
+  readonly release: () => void;
+}
+
 /** The one connection that this process has to a file, shared by all who use it with the same clock. */
 export class SharedDatabase implements AsyncDisposable {
   readonly #connection: Connection;
@@ -44,13 +53,14 @@ export class SharedDatabase implements AsyncDisposable {
   #synchronous: "FULL" | "NORMAL" | undefined;
   #currentAt = 0;
 
-  constructor(connection: Connection, path: string, clock: Clock, release: () => void) {
+  constructor(connection: Connection, { path, clock, lookMs, release }: OpenOptions) {
     this.#connection = connection;
     this.#path = path;
     this.#clock = clock;
     this.#release = release;
     this.#inode = statSync(path).ino;
-    this.#changes = new ChangeFeed({ clock, walPath: `${path}-wal`, dataVersion: () => this.#dataVersion() });
+    const dataVersion = (): number => this.#dataVersion();
+    this.#changes = new ChangeFeed({ clock, walPath: `${path}-wal`, lookMs, dataVersion });
   }
 
   /** Aborted when it is closed. */
@@ -175,15 +185,15 @@ export class FileReplacedError extends Error {
   }
 }
 
-/** Opens the file, creating it when it is missing, and brings its schema up to date. `release` is called when the file turns out to be replaced. */
-export async function openSharedDatabase(path: string, clock: Clock, release: () => void): Promise<SharedDatabase> {
+/** Opens the file, creating it when it is missing, and brings its schema up to date. */
+export async function openSharedDatabase(options: OpenOptions): Promise<SharedDatabase> {
   const driver = loadDriver();
-  return whenUnlocked(clock, () => {
-    const connection = driver.open(path);
+  return whenUnlocked(options.clock, () => {
+    const connection = driver.open(options.path);
     try {
       configure(connection);
       migrate(connection);
-      return new SharedDatabase(connection, path, clock, release);
+      return new SharedDatabase(connection, options);
     } catch (error) {
       connection.close();
       throw error;

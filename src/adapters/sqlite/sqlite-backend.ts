@@ -1,4 +1,5 @@
-import { lifeOf, type ChordCounters } from "../../backend/chords.ts";
+import type { StoredCanvases } from "../../backend/canvases.ts";
+import type { ChordCounters } from "../../backend/chords.ts";
 import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
@@ -9,6 +10,7 @@ import type { Logger } from "../../util/logger.ts";
 import { isRefusal, type Database } from "./database.ts";
 import { ResultFeed } from "./result-feed.ts";
 import type { Sql } from "./shared-database.ts";
+import { SqliteCanvases } from "./sqlite-canvases.ts";
 import { SqliteChords } from "./sqlite-chords.ts";
 import { SqliteGroups } from "./sqlite-groups.ts";
 
@@ -31,6 +33,7 @@ export interface SqliteBackendOptions {
 export class SqliteBackend implements ResultBackend {
   readonly groups: GroupRecords;
   readonly chords: ChordCounters;
+  readonly canvases: StoredCanvases;
   readonly #database: Database;
   readonly #expiresMs: number;
   readonly #log: Logger;
@@ -42,7 +45,8 @@ export class SqliteBackend implements ResultBackend {
     this.#expiresMs = resultExpiresMs;
     this.#log = log;
     this.groups = new SqliteGroups(database, resultExpiresMs);
-    this.chords = new SqliteChords(database, lifeOf({ resultExpiresMs }));
+    this.chords = new SqliteChords(database, resultExpiresMs);
+    this.canvases = new SqliteCanvases(database);
     this.#results = new Batcher((results) => this.#store(results), { isolates: isRefusal });
     this.#feed = new ResultFeed(database, log);
   }

@@ -1,4 +1,10 @@
-import { bindingKey, type Broadcaster, type Listener, type ListenOptions } from "../../broker/broadcaster.ts";
+import {
+  bindingKey,
+  type Broadcaster,
+  type BroadcasterSource,
+  type Listener,
+  type ListenOptions,
+} from "../../broker/broadcaster.ts";
 import type { Message } from "../../message/message.ts";
 import { queuesFor } from "../../routing/route-table.ts";
 import type { Exchange } from "../../routing/topology.ts";
@@ -25,15 +31,17 @@ const NEWS = `
  * become visible in their order. After River's SQLite listener (riverdriver/riversqlite).
  */
 export class SqliteBroadcaster implements Broadcaster {
+  readonly source: BroadcasterSource | undefined;
   readonly #database: Database;
   readonly #broadcasts: Batcher<Broadcast, undefined>;
 
-  constructor(database: Database) {
+  constructor(database: Database, source?: BroadcasterSource) {
+    this.source = source;
     this.#database = database;
     this.#broadcasts = new Batcher((broadcasts) => this.#insert(broadcasts), { isolates: isRefusal });
   }
 
-  broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<void> {
+  broadcast(message: Message, exchange: Exchange, routingKey = ""): Promise<undefined> {
     return this.#broadcasts.add({ exchange: exchange.name, routingKey, head: encodeHead(message), body: message.body });
   }
 

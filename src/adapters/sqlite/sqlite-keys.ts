@@ -1,5 +1,6 @@
 import type { Claim, KeyStore } from "../../broker/key-store.ts";
 import type { RenewerSource } from "../../broker/leases/renewer.ts";
+import { TURN_PREFIX, turnAfter, type Turn, type TurnRules } from "../../broker/turns.ts";
 import { Batcher } from "../../util/batcher.ts";
 import { renewClaim } from "./claims.ts";
 import { isRefusal, type Database } from "./database.ts";
@@ -71,6 +72,18 @@ export class SqliteKeyStore implements KeyStore {
     });
   }
 
+  /** Relaxed: who had a turn that a power loss undoes did not outlive it. */
+  takeTurn(key: string, rules: TurnRules): Promise<Turn> {
+    return this.#database.transaction("relaxed", (sql) => {
+      const now = this.#now();
+      const last = sql<{ readonly value: string }>(READ).get(TURN_PREFIX + key, now)?.value;
+      const turn = turnAfter(last === undefined ? undefined : Number(last), now, rules);
+      const at = now + turn.inMs;
+      if (turn.isTaken) sql(CLAIM).run(TURN_PREFIX + key, TURN_PREFIX, String(at), until(at, rules.everyMs), now);
+      return turn;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#claims.idle();
     await this.#database[Symbol.asyncDispose]();
@@ -96,5 +109,5 @@ export class SqliteKeyStore implements KeyStore {
 }
 
 function until(now: number, ttlMs: number): number {
-  return Math.min(now + Math.ceil(ttlMs), Number.MAX_SAFE_INTEGER);
+  return Math.min(Math.ceil(now + ttlMs), Number.MAX_SAFE_INTEGER);
 }

@@ -5,7 +5,7 @@ import { systemClock as clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
 import { toError } from "../../util/errors.ts";
 import { siblingModule } from "../../util/sibling-module.ts";
-import { registerTsx } from "../../util/register-tsx.ts";
+import { threadOptions } from "../../util/thread-options.ts";
 import type { TableMemory } from "./lease-table.ts";
 import type { FromThread, ToThread } from "./renewal-messages.ts";
 import type { RenewerSource } from "./renewer.ts";
@@ -96,7 +96,7 @@ class RenewalThread {
   }
 
   #open(): Worker {
-    const worker = new Worker(PROGRAM, { execArgv: execArgv(), env: {}, resourceLimits: limits(), name: "leases" });
+    const worker = new Worker(PROGRAM, threadOptions(PROGRAM, "leases", LIMITS));
     worker.unref();
     let failure = "it ended by itself";
     worker.on("message", (news: FromThread) => this.#hear(news));
@@ -132,17 +132,3 @@ class RenewalThread {
 }
 
 export const renewalThread: RenewalThread = new RenewalThread();
-
-/** Not what this process was started with, such as a debugger's port. */
-function execArgv(): string[] {
-  return isSource() ? ["--import", registerTsx()] : [];
-}
-
-/** Compiling TypeScript takes more than renewing. */
-function limits(): typeof LIMITS | Record<string, never> {
-  return isSource() ? {} : LIMITS;
-}
-
-function isSource(): boolean {
-  return PROGRAM.pathname.endsWith(".ts");
-}

@@ -1,10 +1,10 @@
-/** Where a store's leases or a key store's claims are renewed by a thread of their own, which a blocked event loop cannot stop. */
-export interface RenewerSource {
-  /** URL of a module that exports `openRenewer: OpenRenewer`; a thread imports it. */
-  readonly module: string;
-  /** What `openRenewer` is called with; it is copied to the thread. */
-  readonly data: unknown;
-}
+import type { ThreadSource } from "../thread-source.ts";
+
+/**
+ * Where a store's leases or a key store's claims are renewed by a thread of their own, which a blocked event loop cannot stop: its module exports
+ * `openRenewer: OpenRenewer`.
+ */
+export type RenewerSource = ThreadSource;
 
 /** Opens nothing yet that may be missing: the first renewal may come long after. */
 export type OpenRenewer = (data: unknown) => Renewer;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { AsyncQueue } from "../../util/async-queue.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
-import type { Clock } from "../../util/clock.ts";
+import { uptimeOf, type Clock } from "../../util/clock.ts";
 import { deferred } from "../../util/deferred.ts";
 import type { Deferred } from "../../util/deferred.ts";
 import { endOfTurn } from "../../util/end-of-turn.ts";
@@ -10,7 +10,7 @@ import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { Roster } from "../../util/roster.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
-import type { Consumer, ConsumeOptions, Delivery } from "../broker.ts";
+import type { Consumer, ConsumeOptions, Delivery, Polling } from "../broker.ts";
 import { BrokerUnavailableError, DeliveryLostError } from "../errors.ts";
 import type { LeaseKeeper } from "../leases/lease-keeper.ts";
 import { atMost } from "../../util/at-most.ts";
@@ -44,6 +44,8 @@ export interface ConsumerContext {
 export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #context: ConsumerContext;
   readonly #queues: Set<string>;
+  /** Nothing is taken from these. */
+  readonly #paused = new Set<string>();
   #prefetch: number;
   /** Everything taken and not settled yet; what of it was not yielded yet is in the buffer too. */
   readonly #unsettled = new Roster<QueuedDelivery>();
@@ -56,12 +58,17 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   readonly #givingUp = new AbortController();
   /** The take that is under way, with the pause after it. */
   #taking: Promise<void> | undefined;
+  /** How many messages the take under way has asked for. */
+  #asked = 0;
   /** Whether the next take waits for the end of this turn of the event loop. */
   #isGathering = false;
   /** How many were settled since the last take was begun. */
   #freed = 0;
   /** Takes that have failed in a row. */
   #failures = 0;
+  /** As `Polling` has them. */
+  #triedAt: number;
+  #answeredAt: number | undefined;
   /** Aborts the take that waits now. */
   #interruption = new AbortController();
   /** Resolves when something is settled. */
@@ -73,8 +80,9 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   constructor(queues: readonly string[], options: ConsumeOptions, context: ConsumerContext) {
     this.#context = context;
     this.#queues = new Set(queues);
-    this.#prefetch = checkPrefetch(options.prefetch);
+    this.#prefetch = checkPrefetch(options.prefetch, 1);
     const { connection, clock, log } = context;
+    this.#triedAt = uptimeOf(clock);
     this.#attendance = new Attendance({ consumer: randomUUID(), queues: this.#queues, connection, clock, log });
     this.#takeNow();
   }
@@ -87,13 +95,18 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     return this.#buffer.poll();
   }
 
+  get polling(): Polling {
+    return { isDue: this.#isDue, triedAt: this.#triedAt, answeredAt: this.#answeredAt };
+  }
+
   get prefetch(): number {
     return this.#prefetch;
   }
 
   set prefetch(prefetch: number) {
-    this.#prefetch = checkPrefetch(prefetch);
-    this.#takeAnew();
+    this.#prefetch = checkPrefetch(prefetch, 0);
+    if (this.#asked > this.#free) this.#takeAnew();
+    else this.#takeNow();
   }
 
   add(queue: string): void {
@@ -102,13 +115,23 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     this.#attendance.refresh();
   }
 
+  pause(queue: string): void {
+    this.#paused.add(queue);
+    this.#takeAnew();
+    this.#handBackUnyielded(queue);
+  }
+
+  resume(queue: string): void {
+    this.#paused.delete(queue);
+    this.#takeAnew();
+  }
+
   cancel(queue: string): void {
     this.#queues.delete(queue);
+    this.#paused.delete(queue);
     this.#takeAnew();
     this.#attendance.refresh();
-    this.#handBackLater(
-      this.#unsettledInOrder().filter((delivery) => delivery.queue === queue && this.#buffer.delete(delivery)),
-    );
+    this.#handBackUnyielded(queue);
   }
 
   stop(): Promise<void> {
@@ -171,7 +194,11 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   }
 
   get #mayTake(): boolean {
-    return this.#taking === undefined && !this.#stopping.signal.aborted && this.#free > 0 && this.#queues.size > 0;
+    return this.#taking === undefined && this.#isDue;
+  }
+
+  get #isDue(): boolean {
+    return !this.#stopping.signal.aborted && this.#free > 0 && this.#open.length > 0;
   }
 
   async #takeAfterTurn(): Promise<void> {
@@ -200,10 +227,12 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     const { signal } = this.#interruption;
     const { connection, clock, leaseMs } = this.#context;
     const since = clock.now();
-    const options = { max: this.#free, leaseMs, waitMs: TAKE_WAIT_MS, signal };
+    this.#asked = this.#free;
+    const options = { max: this.#asked, leaseMs, waitMs: TAKE_WAIT_MS, signal };
     try {
-      const leased = await connection.run((store) => store.take([...this.#queues], options), { signal });
+      const leased = await connection.run((store) => store.take(this.#open, options), { signal });
       this.#failures = 0;
+      this.#answeredAt = this.#triedAt = uptimeOf(clock);
       const deliveries = this.#hold(leased, since);
       this.#taking = undefined;
       // Fewer than were asked for are all there are: they are begun before the store is asked again. Else it is asked at once, to work while they run.
@@ -211,6 +240,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
       else if (!this.#isGathering) void this.#takeAfterTurn();
       this.#handOut(deliveries);
     } catch (error) {
+      this.#triedAt = uptimeOf(clock);
       if (!signal.aborted) {
         if (error instanceof BrokerUnavailableError) await this.#pause(exponentialBackoff(this.#failures++, RETRY));
         else this.#fail(toError(error));
@@ -234,7 +264,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
     const isOver = this.#stopping.signal.aborted;
     const unwanted: QueuedDelivery[] = [];
     for (const delivery of deliveries) {
-      if (!isOver && this.#queues.has(delivery.queue)) this.#buffer.push(delivery);
+      if (!isOver && this.#isOpen(delivery.queue)) this.#buffer.push(delivery);
       else unwanted.push(delivery);
     }
     if (unwanted.length > 0) this.#handBackLater(unwanted);
@@ -244,6 +274,21 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   #takeAnew(): void {
     this.#interruption.abort();
     this.#takeNow();
+  }
+
+  /** What is taken from. */
+  get #open(): readonly string[] {
+    return [...this.#queues].filter((queue) => !this.#paused.has(queue));
+  }
+
+  #isOpen(queue: string): boolean {
+    return this.#queues.has(queue) && !this.#paused.has(queue);
+  }
+
+  #handBackUnyielded(queue: string): void {
+    this.#handBackLater(
+      this.#unsettledInOrder().filter((delivery) => delivery.queue === queue && this.#buffer.delete(delivery)),
+    );
   }
 
   /** As they were handed out. */
@@ -337,7 +382,7 @@ export class QueuedConsumer implements Consumer, DeliveryOwner {
   }
 }
 
-function checkPrefetch(prefetch: number): number {
-  if (Number.isSafeInteger(prefetch) && prefetch >= 1) return prefetch;
-  throw new RangeError(`prefetch must be a whole number of at least 1, not ${prefetch}.`);
+function checkPrefetch(prefetch: number, least: number): number {
+  if (Number.isSafeInteger(prefetch) && prefetch >= least) return prefetch;
+  throw new RangeError(`prefetch must be a whole number of at least ${least}, not ${prefetch}.`);
 }

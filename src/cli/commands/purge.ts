@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Celeriac } from "../../app/celeriac.ts";
 import { isConfirmed } from "../confirm.ts";
-import { NoSuchQueueError } from "../errors.ts";
 import type { GlobalOptions } from "../global-options.ts";
+import { requireQueues } from "../known-queues.ts";
 import { nameList } from "../option-values.ts";
 import { counted, print } from "../output.ts";
 import { requireBrokerFile } from "../require-places.ts";
@@ -40,10 +40,8 @@ Examples:
 async function purge(app: Celeriac, options: PurgeOptions): Promise<void> {
   await requireBrokerFile(app);
   const broker = await app.broker();
-  const known = new Set([...app.queues.names(), ...(await broker.queueNames())]);
   const names = options.queues ?? app.queues.names();
-  const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined) throw new NoSuchQueueError(unknown, [...known].sort());
+  await requireQueues(app, names);
   const question = `Delete every message that waits in ${names.join(", ")}?`;
   if (!(await isConfirmed({ what: "purge", question, force: options.force }))) return;
   const counts: Record<string, number> = {};

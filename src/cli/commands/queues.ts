@@ -1,63 +1,50 @@
 import type { Command } from "commander";
-import type { Celeriac } from "../../app/celeriac.ts";
-import type { QueueDepth } from "../../broker/broker.ts";
+import { countQueues, type QueueLine } from "../count-queues.ts";
+import { describePause } from "../describe-pause.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { print, table } from "../output.ts";
 import { requireBrokerFile } from "../require-places.ts";
 import { withApp } from "../with-app.ts";
+import { addPauseCommand } from "./queues/pause.ts";
+import { addResumeCommand } from "./queues/resume.ts";
 
 interface QueuesOptions extends GlobalOptions {
   readonly json?: boolean;
 }
 
-interface QueueLine extends Omit<QueueDepth, "consumers"> {
-  readonly name: string;
-  /** Null where the broker cannot tell. */
-  readonly consumers: number | null;
-}
-
 export function addQueuesCommand(program: Command): void {
-  program
+  const group = program
     .command("queues")
     .description("Show the queues of the broker and how much is in them.")
-    .option("--json", 'print {"queues": [{"name", "ready", "delayed", "unacked", "consumers"}]}')
+    .option("--json", 'print {"queues": [{"name", "ready", "delayed", "unacked", "consumers", "paused"}]}')
     .addHelpText("after", HELP)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<QueuesOptions>();
-      const queues = await withApp(options, ({ app }) => countQueues(app));
+      const queues = await withApp(options, async ({ app }) => {
+        await requireBrokerFile(app);
+        return countQueues(app);
+      });
       print(options.json === true ? JSON.stringify({ queues }) : tableOf(queues));
     });
+  addPauseCommand(group);
+  addResumeCommand(group);
 }
 
 const HELP = `
 ready: may be taken now; delayed: not due yet; unacked: with a worker that has not settled it.
+paused: no Celeriac worker takes anything from it, until \`queues resume\`.
 
 Examples:
   celeriac -A app.ts queues
+  celeriac -A app.ts queues pause mail --reason 'the mail server is down'
   celeriac -b sqlite:celeriac.db queues --json | jq '.queues[] | select(.ready > 1000)'`;
 
-/** Every queue that the broker has, and the app's own even before they are used. */
-async function countQueues(app: Celeriac): Promise<readonly QueueLine[]> {
-  await requireBrokerFile(app);
-  const broker = await app.broker();
-  const names = new Set([...(await broker.queueNames()), ...app.queues.names()]);
-  return Promise.all(
-    [...names].sort().map(async (name) => {
-      const { ready, delayed, unacked, consumers } = (await broker.inspect(name)) ?? NOT_USED_YET;
-      return { name, ready, delayed, unacked, consumers: consumers ?? null };
-    }),
-  );
-}
-
-const NOT_USED_YET: QueueDepth = { ready: 0, delayed: 0, unacked: 0, consumers: 0 };
-
 function tableOf(queues: readonly QueueLine[]): string {
-  const rows = queues.map(({ name, ready, delayed, unacked, consumers }) => [
-    name,
-    ready,
-    delayed,
-    unacked,
-    consumers ?? "?",
-  ]);
-  return table(["name", "ready", "delayed", "unacked", "consumers"], rows);
+  const isAnyPaused = queues.some(({ paused }) => paused !== null);
+  const columns = ["name", "ready", "delayed", "unacked", "consumers"];
+  const rows = queues.map(({ name, ready, delayed, unacked, consumers, paused }) => {
+    const cells = [name, ready, delayed, unacked, consumers ?? "?"];
+    return isAnyPaused ? [...cells, describePause(paused)] : cells;
+  });
+  return table(isAnyPaused ? [...columns, ""] : columns, rows);
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.ts";
 import { counted, print, remark } from "../output.ts";
+import { statusLine } from "../status-line.ts";
 import { harmless, indented, prettyAnswer } from "../remote-answer.ts";
 import { argumentsOf, askWorkers, commandNamed, listOfCommands, type RemoteOptions } from "../remote-command.ts";
 
@@ -15,7 +16,10 @@ function addStatusCommand(program: Command): void {
   withRemoteOptions(program.command("status").description("Show which workers answer."))
     .addHelpText("after", "\nExamples:\n  celeriac -A app.ts status\n  celeriac -b redis://localhost status --json")
     .action(async (_options: unknown, command: Command) => {
-      await tellAnswers("ping", {}, command.optsWithGlobals<RemoteOptions>(), false);
+      await tellAnswers("ping", { liveness: true }, command.optsWithGlobals<RemoteOptions>(), {
+        line: statusLine,
+        showsText: false,
+      });
     });
 }
 
@@ -32,7 +36,10 @@ function addCommandsOf(kind: "inspect" | "control", description: string, program
         if (options.list !== true) process.exitCode = EXIT.usage;
         return;
       }
-      await tellAnswers(name, argumentsOf(name, commandNamed(kind, name), words), options, true);
+      await tellAnswers(name, argumentsOf(name, commandNamed(kind, name), words), options, {
+        line: (node, answer) => `->  ${node}: ${prettyAnswer(answer).isOk ? "OK" : "ERROR"}`,
+        showsText: true,
+      });
     });
 }
 
@@ -50,16 +57,21 @@ function withRemoteOptions(command: Command): Command {
     .option("-j, --json", "print {node: answer}");
 }
 
+interface AnswerStyle {
+  readonly line: (node: string, answer: unknown) => string;
+  /** Whether the answer itself stands below the line. */
+  readonly showsText: boolean;
+}
+
 async function tellAnswers(
   method: string,
   args: Readonly<Record<string, unknown>>,
   options: RemoteOptions,
-  showsText: boolean,
+  { line, showsText }: AnswerStyle,
 ): Promise<void> {
   const tell = (node: string, answer: unknown): void => {
-    const { isOk, text } = prettyAnswer(answer);
-    print(`->  ${harmless(node)}: ${isOk ? "OK" : "ERROR"}`);
-    if (showsText) print(indented(harmless(text)));
+    print(harmless(line(node, answer)));
+    if (showsText) print(indented(harmless(prettyAnswer(answer).text)));
   };
   const answers = await askWorkers(method, args, options, options.json === true ? () => undefined : tell);
   if (answers.size === 0) {

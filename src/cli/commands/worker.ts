@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { AutoscaleOptions } from "../../worker/autoscaler.ts";
+import type { HealthOptions } from "../../worker/options.ts";
 import { Worker } from "../../worker/worker.ts";
 import { banner, summarize } from "../banner.ts";
 import { UsageError } from "../errors.ts";
@@ -6,7 +8,7 @@ import { EXIT_CODES_HELP } from "../exit-codes.ts";
 import type { GlobalOptions } from "../global-options.ts";
 import { importTasksOf } from "../import-tasks.ts";
 import { expandNodeName } from "../node-name.ts";
-import { durationMs, nameList } from "../option-values.ts";
+import { autoscaleRange, durationMs, nameList, portNumber } from "../option-values.ts";
 import { remark } from "../output.ts";
 import { isTypeScript, TYPESCRIPT_PRELOAD } from "../typescript.ts";
 import { packageVersion } from "../../util/package-version.ts";
@@ -19,6 +21,7 @@ import { StopOrders, takeOrdersFromSignals } from "../worker/stop-orders.ts";
 interface WorkerCommandOptions extends GlobalOptions {
   readonly queues?: readonly string[];
   readonly concurrency?: string;
+  readonly autoscale?: AutoscaleOptions;
   readonly pool?: string;
   readonly hostname?: string;
   readonly include?: readonly string[];
@@ -29,6 +32,13 @@ interface WorkerCommandOptions extends GlobalOptions {
   readonly taskEvents?: boolean;
   readonly withoutHeartbeat?: boolean;
   readonly heartbeatInterval?: string;
+  readonly withoutMingle?: boolean;
+  readonly withoutGossip?: boolean;
+  readonly withoutLivenessThread?: boolean;
+  readonly healthPort?: number;
+  readonly healthHost?: string;
+  /** Milliseconds. */
+  readonly healthPatience?: number;
   /** Milliseconds. */
   readonly grace?: number;
 }
@@ -40,6 +50,9 @@ export function addWorkerCommand(program: Command, parent?: ParentLink): void {
     .description("Run tasks until told to stop.")
     .option("-Q, --queues <names>", "queues to consume from, with commas", (text) => nameList("--queues", text))
     .option("-c, --concurrency <number>", "how many tasks run at once")
+    .option("--autoscale <max,min>", "run between so many at once, as there is work; min is 1 if left out", (text) =>
+      autoscaleRange("--autoscale", text),
+    )
     .option("-P, --pool <name>", "where tasks run: inline, the worker's own event loop; threads; processes or prefork")
     .option(
       "-n, --hostname <name>",
@@ -56,6 +69,16 @@ export function addWorkerCommand(program: Command, parent?: ParentLink): void {
     .option("-E, --task-events", "tell monitors what becomes of tasks")
     .option("--without-heartbeat", "do not tell monitors that the worker is there")
     .option("--heartbeat-interval <seconds>", "time between heartbeats")
+    .option("--without-mingle", "do not ask other workers at the start what is revoked")
+    .option("--without-gossip", "do not answer the elections of Python's workers")
+    .option("--without-liveness-thread", "do not answer remote control while a task blocks the event loop")
+    .option("--health-port <number>", "serve GET /live and GET /ready there; 0 for any free port", (text) =>
+      portNumber("--health-port", text),
+    )
+    .option("--health-host <address>", "address for --health-port; 127.0.0.1 without it")
+    .option("--health-patience <seconds>", "how long a wedged worker counts as live; 300 without it", (text) =>
+      durationMs("--health-patience", text),
+    )
     .option("--grace <seconds>", "how long running tasks may finish on TERM or Ctrl-C", (text) =>
       durationMs("--grace", text),
     )
@@ -79,8 +102,10 @@ Examples:
   celeriac -A app.ts worker
   celeriac -A app.ts worker -Q mail,reports -c 4 -n mail@%h -l debug
   celeriac -A app.ts worker -P processes -c 4 --max-tasks-per-child 1000 --max-memory-per-child 200MB
+  celeriac -A app.ts worker -P processes --autoscale 10,2
   celeriac -A app.ts worker -P threads --time-limit 60 --soft-time-limit 50
-  celeriac -A app.ts worker -I 'tasks/*.ts' --grace 60`;
+  celeriac -A app.ts worker -I 'tasks/*.ts' --grace 60
+  celeriac -A app.ts worker --health-port 8080 --health-host 0.0.0.0`;
 
 function runWorker(options: WorkerCommandOptions, parent: ParentLink | undefined): Promise<number> {
   if (options.app === undefined) {
@@ -105,6 +130,21 @@ function runWorker(options: WorkerCommandOptions, parent: ParentLink | undefined
   });
 }
 
+/** Throws UsageError for what is said of an endpoint that there is not. */
+function healthOf({
+  healthPort: port,
+  healthHost: host,
+  healthPatience,
+}: WorkerCommandOptions): HealthOptions | undefined {
+  const more = {
+    ...(host === undefined ? {} : { host }),
+    ...(healthPatience === undefined ? {} : { patienceMs: healthPatience }),
+  };
+  if (port !== undefined) return { port, ...more };
+  if (Object.keys(more).length === 0) return undefined;
+  throw new UsageError("--health-host and --health-patience need a --health-port.");
+}
+
 function ordersFromSignals(): StopOrders {
   const orders = new StopOrders();
   takeOrdersFromSignals(orders);
@@ -117,15 +157,21 @@ async function work(
   orders: StopOrders,
   parent: ParentLink | undefined,
 ): Promise<number> {
-  const { queues, hostname = expandNodeName("@"), include = [] } = options;
+  const { queues, hostname = expandNodeName("@"), include = [], autoscale } = options;
+  const health = healthOf(options);
   await importTasksOf(app, include);
   const modules = [...(module === undefined ? [] : [module.url]), ...app.config.include, ...include];
   const worker = new Worker(app, {
     hostname,
+    mingle: options.withoutMingle !== true,
+    gossip: options.withoutGossip !== true,
+    livenessThread: options.withoutLivenessThread !== true,
     include,
     preload: modules.some(isTypeScript) ? [TYPESCRIPT_PRELOAD] : [],
     ...(module === undefined ? {} : { appModule: module }),
     ...(queues === undefined ? {} : { queues }),
+    ...(autoscale === undefined ? {} : { autoscale }),
+    ...(health === undefined ? {} : { health }),
   });
 
   const summary = summarize(app, worker, packageVersion());

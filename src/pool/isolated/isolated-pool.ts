@@ -77,6 +77,18 @@ export class IsolatedPool implements Pool {
     }
   }
 
+  /** A fresh child is ready before an idle one goes; a busy one goes when its job has ended, as one that is worn out does. */
+  async restart(): Promise<void> {
+    let isSure = false; // that the app can be loaded
+    for (const child of [...this.#children.keys()]) {
+      if (this.#closing.signal.aborted) return;
+      const fresh = !isSure || this.#idle.includes(child) ? await this.#startChild() : undefined;
+      isSure = true;
+      this.#replace(child);
+      if (fresh !== undefined) this.#keep(fresh);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#slots.close();
     this.#closing.abort();
@@ -164,13 +176,23 @@ export class IsolatedPool implements Pool {
   /** For the next job, if there may be one. */
   #keep(child: Child): void {
     if (child.isGone) return;
-    if (this.#closing.signal.aborted || this.#children.size > this.size) this.#retire(child);
+    if (this.#closing.signal.aborted || !this.#children.has(child) || this.#children.size > this.size)
+      this.#retire(child);
     else this.#idle.push(child);
   }
 
+  /** One that has a job, or is being started for one, is retired after it: it is no longer among the pool's own. */
+  #replace(child: Child): void {
+    if (this.#idle.includes(child)) this.#retire(child);
+    else if (this.#children.has(child)) this.#letGo(child, child.gone);
+  }
+
   #retire(child: Child): void {
+    this.#letGo(child, child.retire());
+  }
+
+  #letGo(child: Child, going: Promise<unknown>): void {
     this.#forget(child);
-    const going = child.retire();
     this.#leaving.add(going);
     void going.then(() => this.#leaving.delete(going));
   }

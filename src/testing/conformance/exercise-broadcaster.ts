@@ -183,6 +183,16 @@ const cases: readonly Case<BroadcasterStage>[] = [
     },
   },
   {
+    name: "it tells how many connections hear, where it can",
+    run: async (stage) => {
+      const exchange = exchangeOf("fanout");
+      assert.ok([0, undefined].includes(await stage.here.broadcast(message("nobody"), exchange)));
+      await stage.listen(exchange);
+      await stage.listen(exchange, undefined, await stage.second());
+      assert.ok([2, undefined].includes(await stage.here.broadcast(message("two"), exchange)));
+    },
+  },
+  {
     name: "a message is heard as it was said",
     run: async (stage) => {
       const exchange = exchangeOf("topic");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { KeyLostError } from "../../broker/errors.ts";
 import { KeyHolder } from "../../broker/key-holder.ts";
 import type { KeyStore } from "../../broker/key-store.ts";
+import type { Turn } from "../../broker/turns.ts";
 import type { Clock } from "../../util/clock.ts";
 import { systemClock } from "../../util/clock.ts";
 import { register } from "./cases.ts";
@@ -234,7 +235,58 @@ const cases: readonly Case<KeyStage>[] = [
       assert.equal((await others.read(["key"])).get("key")?.owner, "you");
     },
   },
+  {
+    name: "turns come one after the other, whoever takes them, and none that is too far ahead",
+    async run({ keys, others }) {
+      const rules = { everyMs: LONG_MS, withinMs: 2 * LONG_MS };
+      assert.deepEqual(await keys.takeTurn("turns", rules), { isTaken: true, inMs: 0 });
+      isAbout(await others.takeTurn("turns", rules), true, LONG_MS);
+      isAbout(await keys.takeTurn("turns", rules), true, 2 * LONG_MS);
+      isAbout(await others.takeTurn("turns", rules), false, 3 * LONG_MS);
+      isAbout(await keys.takeTurn("turns", rules), false, 3 * LONG_MS);
+      assert.deepEqual(await keys.takeTurn("others", rules), { isTaken: true, inMs: 0 });
+    },
+  },
+  {
+    name: "of fifty that want a turn at once, as many have one as there are, each another one",
+    async run({ keys, others }) {
+      const rules = { everyMs: 100_000.5, withinMs: 250_000 };
+      const turns = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => (index % 2 === 0 ? keys : others).takeTurn("turns", rules)),
+      );
+      const taken = turns.filter(({ isTaken }) => isTaken).sort((a, b) => a.inMs - b.inMs);
+      assert.equal(taken.length, 3);
+      for (const [index, turn] of taken.entries()) isAbout(turn, true, index * rules.everyMs);
+    },
+  },
+  {
+    name: "a turn is by the rules of whoever takes it",
+    async run({ keys, others }) {
+      await keys.takeTurn("slow", { everyMs: LONG_MS, withinMs: 0 });
+      isAbout(await others.takeTurn("slow", { everyMs: LONG_MS, withinMs: 0 }), false, LONG_MS);
+      isAbout(await others.takeTurn("slow", { everyMs: LONG_MS / 2, withinMs: LONG_MS }), true, LONG_MS / 2);
+    },
+  },
+  {
+    name: "the next turn comes in its time, and a turn is no claim",
+    async run({ keys, others, eventually }) {
+      const rules = { everyMs: SHORT_MS, withinMs: 0 };
+      assert.deepEqual(await keys.takeTurn("key", rules), { isTaken: true, inMs: 0 });
+      assert.equal((await others.takeTurn("key", rules)).isTaken, false);
+      assert.equal(await others.claim("key", "me", LONG_MS, "mine"), true);
+      assert.equal((await keys.read(["key"])).get("key")?.value, "mine");
+      await eventually(async () => assert.deepEqual(await others.takeTurn("key", rules), { isTaken: true, inMs: 0 }));
+      assert.equal((await keys.takeTurn("key", rules)).isTaken, false);
+      assert.equal((await keys.read(["key"])).get("key")?.value, "mine");
+    },
+  },
 ];
+
+/** Some time goes by between two looks. */
+function isAbout({ isTaken, inMs }: Turn, expected: boolean, ms: number): void {
+  assert.equal(isTaken, expected);
+  assert.ok(inMs <= ms + 1 && inMs > ms - 60_000, `in ${String(inMs)} ms, and not in ${String(ms)}`);
+}
 
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;

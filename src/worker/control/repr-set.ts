@@ -1,6 +1,6 @@
-import { strLiteral } from "../../message/python-literals.ts";
+import { pythonRepr } from "../../message/python-repr.ts";
 
-/** Python's `repr` of a set of texts, which Celery's answers have: clients compare them word for word. */
-export function reprSet(texts: readonly string[]): string {
-  return texts.length === 0 ? "set()" : `{${texts.map(strLiteral).join(", ")}}`;
+/** Python's `repr` of a set, which Celery's answers have: clients compare them word for word. */
+export function reprSet(values: readonly unknown[]): string {
+  return values.length === 0 ? "set()" : `{${values.map(pythonRepr).join(", ")}}`;
 }

@@ -5,7 +5,7 @@ import type { ControlledWorker } from "./controlled-worker.ts";
 
 /** A worker's figures under Celery's names; monitors count on `broker`, `pool` and `total`. Celery: `celery/worker/worker.py:WorkController.stats`. */
 export function stats(worker: ControlledWorker, { lamport, totals }: OpenParts): Dict {
-  const { app, startedAt, poolName } = worker;
+  const { app, startedAt, poolName, autoscaler } = worker;
   const size = worker.size();
   return {
     total: Object.fromEntries(totals.byTask),
@@ -23,6 +23,7 @@ export function stats(worker: ControlledWorker, { lamport, totals }: OpenParts):
     },
     broker: brokerInfo(String(shown(app.config.broker))),
     prefetch_count: size,
+    ...(autoscaler === undefined ? {} : { autoscaler: autoscaler.info }),
     rusage: resourceUsage(),
   };
 }

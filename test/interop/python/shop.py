@@ -6,9 +6,11 @@ import os
 import signal
 import time
 
-from celery import Celery
+from celery import Celery, group
 from celery.exceptions import Ignore, Reject
 from kombu import Exchange, Queue
+
+from canvases import Builder, bearer_of
 
 config = json.loads(os.environ["SHOP"])
 
@@ -50,7 +52,7 @@ def note(text):
     app.backend.client.rpush("notes", text)
 
 
-@app.task(name="python.started")
+@app.task(name="python.started", track_started=True)
 def started(seconds=0):
     """When it began, in seconds since 1970."""
     began = time.time()
@@ -113,12 +115,43 @@ def delegate():
     return app.send_task("typescript.request").id
 
 
+@app.task(name="python.promise")
+def promise(*numbers):
+    """The results of calls of the other half: one, or a group."""
+    calls = group(app.signature("typescript.add", (number,)) for number in numbers)
+    return calls() if len(numbers) > 1 else calls.tasks[0].delay()
+
+
 @app.task(name="python.flaky", bind=True, max_retries=3)
 def flaky(self, times, **options):
     """Fails so many times, and then tells how often it was retried."""
     if self.request.retries < times:
         raise self.retry(exc=OwnError("not yet"), **options)
     return self.request.retries
+
+
+@app.task(name="python.say", bind=True, acks_late=True)
+def say(self, *given):
+    """A task of test/support/canvas-model: its last argument says who it is and what becomes of it."""
+    *args, plan = given
+    name, fate, prefix = plan["name"], plan["fate"], plan["prefix"]
+    app.backend.client.rpush(prefix + "runs", json.dumps({"name": name, "args": args}))
+    if fate == "fails":
+        raise ValueError(name)
+    if fate == "retried" and self.request.retries == 0:
+        raise self.retry(countdown=0.3)  # Celery stores RETRY when the next run may have ended already
+    if isinstance(fate, dict) and "becomes" in fate:
+        raise self.replace(Builder(app, prefix, plan["side"], bearer_of(fate["becomes"])).build(fate["becomes"]))
+    if isinstance(fate, dict):
+        self.add_to_chord(Builder(app, prefix, plan["side"]).build(fate["adds"]))
+    return [name, *args]
+
+
+@app.task(name="python.heard", bind=True, acks_late=True)
+def heard(self, failed, plan):
+    """An errback of test/support/canvas-model."""
+    prefix = plan["prefix"]
+    app.backend.client.rpush(prefix + "errbacks", json.dumps({"name": plan["name"], "failed": failed.removeprefix(prefix)}))
 
 
 @app.task(name="both.where")

@@ -9,9 +9,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from celery import chain, chord, group
-from celery.result import GroupResult
+from celery.result import GroupResult, result_from_tuple
 
 import shop
+from canvases import Builder
 from shop import app
 
 app.set_default()
@@ -30,6 +31,17 @@ def soon(zone=datetime.timezone.utc):
     return datetime.datetime.now(zone) + datetime.timedelta(seconds=1)
 
 
+def send(trees, side):
+    """Sends canvases of test/support/canvas-model, by the prefixes of their ids."""
+    for prefix, tree in trees.items():
+        Builder(app, prefix, side).build(tree).apply_async()
+
+
+def noted(prefix, what):
+    """What their tasks have noted: `runs`, `errbacks`."""
+    return [json.loads(note) for note in app.backend.client.lrange(prefix + what, 0, -1)]
+
+
 def notes():
     return [note.decode() for note in app.backend.client.lrange("notes", 0, -1)]
 
@@ -43,7 +55,7 @@ def waiting(*queues):
 def unsettled():
     """How many messages wait or are in the hands of a worker."""
     with app.connection() as connection:
-        return connection.default_channel.client.hlen("unacked") + sum(waiting("python", "typescript"))
+        return connection.default_channel.client.hlen("unacked") + sum(waiting("python", "typescript", "celery"))
 
 
 for line in sys.stdin:

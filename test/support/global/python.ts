@@ -5,21 +5,23 @@ import { installSystemPackages } from "../system-packages.ts";
 
 /** Tells the tests in the environment where the Pythons with Celery are. Without one, its tests are to be skipped. */
 export async function setup(): Promise<void> {
-  for (const peer of PYTHON_PEERS) await provide(peer);
+  for (const peer of PYTHON_PEERS) await providePython(peer);
 }
 
-async function provide(peer: PythonPeer): Promise<void> {
+/** The environment's variable stays unset where there is none to be had. */
+export async function providePython(peer: PythonPeer): Promise<void> {
   const named = process.env[peer.variable];
   if (named === "") leaveOut(testsWith(peer), `${peer.variable} is set to nothing`);
-  else if (named !== undefined) await checkCelery(named, peer);
+  else if (named !== undefined) await checkModules(named, peer);
   else await findOrMake(peer);
 }
 
-async function checkCelery(python: string, { variable }: PythonPeer): Promise<void> {
+async function checkModules(python: string, { variable, modules }: PythonPeer): Promise<void> {
+  const names = modules.join(", ");
   try {
-    await output(python, ["-c", "import celery, redis"]);
+    await output(python, ["-c", `import ${names}`]);
   } catch (cause) {
-    throw new Error(`${variable} names no Python with Celery and redis: ${python}`, { cause });
+    throw new Error(`${variable} names no Python with ${names}: ${python}`, { cause });
   }
 }
 

@@ -8,6 +8,7 @@ import { parseRedisUrl } from "../../../src/adapters/redis/connections/redis-url
 import { ResultBackendUnavailableError } from "../../../src/backend/errors.ts";
 import type { TaskMeta } from "../../../src/backend/task-meta.ts";
 import type { Broadcaster } from "../../../src/broker/broadcaster.ts";
+import { ControlTimeoutError } from "../../../src/control/errors.ts";
 import { BrokerUnavailableError } from "../../../src/broker/errors.ts";
 import { KeyHolder } from "../../../src/broker/key-holder.ts";
 import type { KeyStore } from "../../../src/broker/key-store.ts";
@@ -55,6 +56,10 @@ export const ROLES: readonly Role[] = [
   { name: "a process that awaits a result gets it", play: awaitResult },
   { name: "a lock is held by one, and by whom it was where that is known still", play: holdLock },
   { name: "a broadcaster is heard, and a listener hears", play: broadcastAndListen },
+  {
+    name: "who inspects a worker is told in time, and the worker answers again in the midst of its task",
+    play: inspect,
+  },
 ];
 
 async function waitForTasks(stage: Stage, cues: Cues): Promise<void> {
@@ -192,7 +197,10 @@ async function broadcastAndListen(stage: Stage, { happens, healed }: Cues): Prom
   await eventually(() => expect([heard, heardByOthers]).toEqual([["before"], ["before"]]));
 
   await happens();
-  const error: unknown = await broadcast(own, "meanwhile").catch((reason: unknown) => reason);
+  const error: unknown = await broadcast(own, "meanwhile").then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   if (error !== undefined) expect(error).toBeInstanceOf(BrokerUnavailableError);
   await healed;
   await eventually(async () => {
@@ -204,6 +212,40 @@ async function broadcastAndListen(stage: Stage, { happens, healed }: Cues): Prom
     await broadcast(own, "of it");
     expect(heardByOthers).toContain("of it");
   }, HEALED_QUICKLY);
+}
+
+async function inspect(stage: Stage, { fault, happens, healed }: Cues): Promise<void> {
+  const gate = deferred<string>();
+  const [app, asker] = [stage.app("faulty"), stage.app("faulty")];
+  app.task("hold", () => gate.promise);
+  const worker = await stage.worker(app);
+  const sent = await asker.sendTask("hold");
+  const active = async (limit: number, timeoutMs: number): Promise<readonly unknown[]> => [
+    ...(await asker.control.ask("active", {}, { limit, timeoutMs })).values(),
+  ];
+  // Where the message is lost, the run is ended.
+  const running = [{ id: sent.id, name: "hold" }];
+  await eventually(async () => expect(await active(1, 1_000)).toMatchObject([running]));
+
+  // One more than there are: it is waiting when the fault comes.
+  const asked = [active(2, 3_000)];
+  await happens();
+  asked.push(active(1, 1_000));
+  for (const outcome of await Promise.allSettled(asked)) {
+    if (outcome.status === "rejected")
+      expect([BrokerUnavailableError, ControlTimeoutError]).toContain(classOf(outcome.reason));
+    else expect(outcome.value.length).toBeLessThan(2);
+  }
+  await healed;
+  const answered = await eventually(async () => {
+    const answers = await active(1, 1_000);
+    expect(answers).toHaveLength(1);
+    return answers;
+  }, HEALED);
+  if (fault.losesData !== true) expect(answered).toMatchObject([running]);
+  gate.resolve("held");
+  if (fault.losesData !== true) expect(await sent.get(HEALED)).toBe("held");
+  await eventually(() => expect(worker.busy).toBe(0));
 }
 
 const ONCE = ["broker lost", "broker back"];
@@ -240,7 +282,7 @@ export class Stage implements AsyncDisposable {
 
   /** A started worker that is stopped at the end. */
   async worker(app: Celeriac): Promise<Worker> {
-    const worker = new Worker(app, { concurrency: 2 });
+    const worker = new Worker(app, { concurrency: 2, livenessThread: false });
     this.keep({ [Symbol.asyncDispose]: () => worker.stop({ graceMs: 0 }) });
     await worker.start();
     return worker;
@@ -269,7 +311,7 @@ async function broadcasterOf(app: Celeriac): Promise<Broadcaster> {
   return broadcaster;
 }
 
-function broadcast(broadcaster: Broadcaster, text: string): Promise<void> {
+function broadcast(broadcaster: Broadcaster, text: string): Promise<unknown> {
   return broadcaster.broadcast(message(text), EXCHANGE);
 }
 

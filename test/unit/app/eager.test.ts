@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Celeriac, Ignore, Signature, TaskFailedError, type CeleriacConfig } from "celeriac";
+import { Celeriac, chain, chord, group, Ignore, Signature, TaskFailedError, type CeleriacConfig } from "celeriac";
 
 /** An app that sends nothing: its broker could not be reached. */
 const eagerApp = (config: CeleriacConfig = {}) =>
@@ -90,5 +90,79 @@ describe("apply", () => {
     const app = new Celeriac({ broker: "sqlite:/nowhere/at/all.db" }, { env: {} });
     const add = app.task("add", { params: ["x", "y"] }, (x: number, y: number) => x + y);
     expect(await (await add.apply({ args: [1], kwargs: { y: 2 } })).get()).toBe(3);
+  });
+
+  describe("runs a canvas", () => {
+    const canvasApp = () => {
+      const app = eagerApp();
+      const heard: unknown[] = [];
+      return {
+        heard,
+        app,
+        add: app.task("add", (x: number, y: number) => x + y),
+        list: app.task("list", (values: readonly unknown[]) => values),
+        fail: app.task("fail", (): number => {
+          throw new RangeError("no");
+        }),
+        hear: app.task("hear", (what: unknown) => void heard.push(what)),
+      };
+    };
+
+    it("and gives its result, its parents' and its groups'", async () => {
+      const { add, list } = canvasApp();
+      const result = await chain(add.s(1, 2), group(add.s(10), add.s(20)), list.s()).delay();
+      expect(await result.get()).toEqual([13, 23]);
+      expect(await result.parent?.get()).toEqual([13, 23]);
+    });
+
+    it("to its failure, of which chords and later steps learn, and errbacks: by the id, or called with the error", async () => {
+      const { app, heard, add, list, fail, hear } = canvasApp();
+      app.task("explain", (call: { readonly id: string }, error: TaskFailedError, traceback: string | null) => {
+        heard.push([call.id, error.remoteType, typeof traceback]);
+      });
+      const errbacks = [hear.s(), app.signature("explain")];
+      const failed = await fail.applyAsync({ linkError: errbacks });
+      expect(heard).toEqual([[failed.id, "RangeError", "string"], failed.id]);
+      const result = await chain(chord([fail.s(), add.s(1, 1)], list.s()), list.s()).delay();
+      await expect(result.get()).rejects.toThrow("no");
+      expect(await result.state()).toBe("FAILURE");
+    });
+
+    it("in place of a task, under its id, whatever id what ends it had", async () => {
+      const { app, add } = canvasApp();
+      const become = app.task("become", { bind: true }, (ctx): number => {
+        throw ctx.replace(chain(add.s(1, 2), add.s(3).set({ taskId: "mine" })));
+      });
+      expect(await (await become.delay()).get()).toBe(6);
+    });
+
+    it("with what its tasks add to it, also where they are replaced, and where its header is nested", async () => {
+      const { app, add, list } = canvasApp();
+      const more = app.task("more", { bind: true }, (ctx) => {
+        ctx.addToChord(add.s(100, 1));
+        return 1;
+      });
+      const moreInstead = app.task("moreInstead", { bind: true }, (ctx): number => {
+        ctx.addToChord(add.s(100, 1));
+        throw ctx.replace(add.s(2, 2));
+      });
+      const resultsOf = async (header: readonly Signature<number>[]): Promise<unknown> =>
+        new Set(await (await chord(header, list.s()).delay()).get());
+      expect(await resultsOf([more.s(), add.s(1, 1)])).toEqual(new Set([1, 2, 101]));
+      expect(await resultsOf([moreInstead.s(), add.s(1, 1)])).toEqual(new Set([4, 2, 101]));
+      const nested = chord([more.s(), chain(add.s(1, 1), group(add.s(1), add.s(2)))], list.s());
+      expect(await (await nested.delay()).get()).toEqual([1, [3, 4], 101]);
+      await expect((await more.delay()).get()).rejects.toThrow("member of no chord");
+    });
+
+    it("of any length that a task sends: what it shows of its children stays small", async () => {
+      const { app, add } = canvasApp();
+      const send = app.task("send", async () => {
+        await chain(Array.from({ length: 400 }, () => add.si(1, 1))).delay();
+      });
+      const result = await send.delay();
+      expect(await result.state()).toBe("SUCCESS");
+      expect(await result.children()).toHaveLength(1);
+    });
   });
 });

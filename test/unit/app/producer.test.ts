@@ -157,6 +157,8 @@ describe("what a call carries", () => {
       { countdownMs: 1e20 },
       { expires: NaN },
       { retries: -1 },
+      { stamps: ["a"] as never },
+      { stamps: { queue: "q" } },
       { timeLimitMs: -5 },
       { softTimeLimitMs: NaN },
       { publishTimeoutMs: 0 },

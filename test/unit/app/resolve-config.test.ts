@@ -36,6 +36,8 @@ const SPELLINGS: readonly (readonly [ours: string, celerys: string, old: string,
   ["taskCompression", "task_compression", "CELERY_MESSAGE_COMPRESSION", "gzip"],
   ["resultExpires", "result_expires", "CELERY_TASK_RESULT_EXPIRES", 3600],
   ["taskIgnoreResult", "task_ignore_result", "CELERY_IGNORE_RESULT", true],
+  ["taskDefaultRateLimit", "task_default_rate_limit", "CELERY_DEFAULT_RATE_LIMIT", "10/m"],
+  ["workerDisableRateLimits", "worker_disable_rate_limits", "CELERY_DISABLE_RATE_LIMITS", true],
   ["taskTimeLimit", "task_time_limit", "CELERYD_TASK_TIME_LIMIT", 60],
   [
     "taskPublishRetryPolicy",

@@ -2,6 +2,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { MaxRetriesExceededError, SoftTimeLimitExceededError } from "../../../src/app/steering.ts";
 import { failureDocument, failureOf, readFailure } from "../../../src/backend/failure.ts";
+import type { PythonForm } from "../../../src/backend/python-form.ts";
 import { TaskFailedError } from "../../../src/result/errors.ts";
 
 class PaymentError extends Error {}
@@ -20,6 +21,52 @@ describe("failureOf", () => {
     expect(failureOf(new ValueError("too far"))).toMatchObject({ exc_type: "ValueError", exc_module: "builtins" });
     class SystemExit extends Error {}
     expect(failureOf(new SystemExit("no"))).toMatchObject({ exc_type: "SystemExit", exc_module: "javascript" });
+  });
+
+  it("tells Python what an error says of itself", () => {
+    class OutOfStock extends Error {
+      readonly python: PythonForm = { module: "shop.errors", args: ["tea", 2] };
+    }
+    const error = new OutOfStock("tea: 2 left");
+    expect(failureOf(error)).toMatchObject({
+      exc_type: "OutOfStock",
+      exc_message: ["tea", 2],
+      exc_module: "shop.errors",
+    });
+    const { exc_type, exc_message } = failureOf(
+      Object.assign(new OutOfStock("gone"), { python: { module: "m", type: "Gone" } }),
+    );
+    expect({ exc_type, exc_message }).toEqual({ exc_type: "Gone", exc_message: ["gone"] });
+  });
+
+  it.each([
+    ["no object", 7],
+    ["without a module", { args: [1] }],
+    ["with a module that is no text", { module: 7 }],
+    ["with an empty module", { module: "" }],
+    [
+      "that throws",
+      {
+        get module(): string {
+          throw new Error("hostile");
+        },
+      },
+    ],
+  ])("passes over a form for Python %s", (_, python) => {
+    expect(failureOf(Object.assign(new PaymentError("no"), { python }))).toMatchObject({
+      exc_type: "PaymentError",
+      exc_message: ["no"],
+      exc_module: "javascript",
+    });
+  });
+
+  it.each([
+    ["have no JSON form", [() => 1]],
+    ["are too long", ["x".repeat(20_000)]],
+    ["are no list", "x"],
+  ])("takes the message in place of arguments for Python that %s", (_, args) => {
+    const error = Object.assign(new PaymentError("no"), { python: { module: "shop", args } });
+    expect(failureOf(error)).toMatchObject({ exc_module: "shop", exc_message: ["no"] });
   });
 
   it("passes on the failure of another task that a task let through", () => {

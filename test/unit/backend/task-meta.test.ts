@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { UnreadableResultError } from "../../../src/backend/errors.ts";
-import { decodeMeta, encodeMeta, isReady, resultTuple } from "../../../src/backend/task-meta.ts";
+import { decodeMeta, encodeMeta, isReady } from "../../../src/backend/task-meta.ts";
 import type { TaskMeta } from "../../../src/backend/task-meta.ts";
 import { EncodeError } from "../../../src/message/errors.ts";
 import { EncodedJson } from "../../../src/message/json.ts";
@@ -31,7 +31,7 @@ describe("encodeMeta", () => {
 
   it("writes the ids of group and parent, the children and the extended fields where there are any", () => {
     const extended = { name: "add", args: [1], kwargs: { y: 2 }, worker: "w1@h", retries: 1, queue: "celery" };
-    const children = [resultTuple({ id: "child" })];
+    const children = [[["child", null], null]];
     const text = encodeMeta({ ...SUCCESS, groupId: "g", parentId: "p", children, extended });
     expect(JSON.parse(text)).toMatchObject({
       group_id: "g",

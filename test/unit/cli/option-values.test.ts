@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../src/cli/errors.ts";
 import {
+  autoscaleRange,
   durationMs,
   jsonArray,
   jsonObject,
   moment,
   momentOrDuration,
   nameList,
+  positiveNumber,
   wholeNumber,
 } from "../../../src/cli/option-values.ts";
 
@@ -68,5 +70,25 @@ describe("other values", () => {
   it("whole numbers are nothing else", () => {
     expect(wholeNumber("--priority", "7")).toBe(7);
     for (const text of ["", "-1", "1.5", "x", "1e3"]) expect(() => wholeNumber("--priority", text)).toThrow(UsageError);
+  });
+});
+
+describe("numbers on the command line", () => {
+  it.each([
+    ["10,3", { max: 10, min: 3 }],
+    ["3, 10", { max: 10, min: 3 }],
+    ["10", { max: 10, min: 1 }],
+    ["10,0", { max: 10, min: 0 }],
+  ])("%j is a range, the greater one the most", (text, range) => {
+    expect(autoscaleRange("--autoscale", text)).toEqual(range);
+  });
+
+  it.each(["", "x", "10,3,1", "10,", "-1", "1.5", "1,x"])("%j is no range", (text) => {
+    expect(() => autoscaleRange("--autoscale", text)).toThrow(/^--autoscale must be MAX,MIN/);
+  });
+
+  it("are positive where they have to be", () => {
+    expect(positiveNumber("soft", "0.5")).toBe(0.5);
+    for (const text of ["-1", "", "x", "Infinity"]) expect(() => positiveNumber("soft", text)).toThrow("soft must be");
   });
 });

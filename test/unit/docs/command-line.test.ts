@@ -14,10 +14,11 @@ async function flagsIn(path: string): Promise<readonly string[]> {
 describe("the reference of the command line", () => {
   it.each([
     ["For every command", "src/cli/global-options.ts"],
-    ...["worker", "call", "result", "revoke", "events", "queues", "purge", "tasks", "config"].map(
+    ...["worker", "call", "result", "revoke", "events", "top", "queues", "purge", "tasks", "config"].map(
       (name): [string, string] => [name, `src/cli/commands/${name}.ts`],
     ),
     ["inspect", "src/cli/commands/remote.ts"],
+    ...["pause", "resume"].map((name): [string, string] => [`queues ${name}`, `src/cli/commands/queues/${name}.ts`]),
     ...["list", "show", "replay", "drop"].map((name): [string, string] => [
       `dead-letters ${name}`,
       `src/cli/commands/dead-letters/${name}.ts`,

@@ -12,6 +12,7 @@ describe("the reference of tasks", () => {
     ["Retries", [["src/app/retry-policy.ts", "RetryPolicy"]]],
     ["Unique calls", [["src/app/call-keys.ts", "UniqueOptions"]]],
     ["Concurrency keys", [["src/app/call-keys.ts", "ConcurrencyOptions"]]],
+    ["Rate limits", [["src/app/rate-limit.ts", "RateLimitOptions"]]],
     ["The context", [["src/app/task-context.ts", "TaskContext"]]],
     [
       "Retry options",
@@ -31,11 +32,23 @@ describe("the reference of tasks", () => {
     expect(namesIn(page, heading).toSorted()).toEqual(await properties(...interfaces));
   });
 
-  it("names every member of a result", async () => {
-    const source = await readSource("src/result/async-result.ts");
-    const [, body = ""] = /^export class AsyncResult\b[^{]*\{\n(.*?)^\}/ms.exec(source) ?? [];
-    const members = [...body.matchAll(/^ {2}(?:readonly |async )(\w+)[:(]/gm)].map(([, member]) => member);
-    expect(members.length).toBeGreaterThan(7);
-    expect(namesIn(page, "Results").toSorted()).toEqual(members.sort());
+  it.each([
+    ["Results", "async-result", "AsyncResult", 7],
+    ["Results of groups", "group-result", "GroupResult", 12],
+  ])("names every member under %s, and no other", async (heading, file, name, atLeast) => {
+    const members = new Set([
+      ...(await membersOf("src/result/canvas-result.ts", "CanvasResult")),
+      ...(await membersOf(`src/result/${file}.ts`, name)),
+    ]);
+    expect(members.size).toBeGreaterThan(atLeast);
+    expect(namesIn(page, heading).toSorted()).toEqual([...members].sort());
   });
 });
+
+/** The public members of a class. */
+async function membersOf(path: string, name: string): Promise<readonly string[]> {
+  const source = await readSource(path);
+  const [, body = ""] = new RegExp(`^export (?:abstract )?class ${name}\\b.*?\\{\\n(.*?)^\\}`, "ms").exec(source) ?? [];
+  const members = body.matchAll(/^ {2}(?:(?:readonly|async|abstract|get) \*?)?(\w+)[:(]/gm);
+  return [...members].map(([, member]) => String(member)).filter((member) => member !== "constructor");
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Broadcaster } from "../../../src/broker/broadcaster.ts";
 import { BrokerUnavailableError } from "../../../src/broker/errors.ts";
+import { DirectSender } from "../../../src/events/direct-sender.ts";
 import { EventDispatcher } from "../../../src/events/event-dispatcher.ts";
 import { eventsOf } from "../../../src/events/event-message.ts";
 import type { WorkerFields } from "../../../src/events/event.ts";
@@ -42,8 +43,9 @@ function bench({ taskEvents = true, hasBroadcaster = true } = {}) {
     },
   };
   const dispatcher = new EventDispatcher({
-    hostname: "w@h",
-    broadcaster: hasBroadcaster ? (broadcaster as Broadcaster) : undefined,
+    sender: hasBroadcaster
+      ? new DirectSender({ hostname: "w@h", broadcaster: broadcaster as Broadcaster, clock, log })
+      : undefined,
     lamport,
     taskEvents,
     clock,
@@ -55,7 +57,7 @@ function bench({ taskEvents = true, hasBroadcaster = true } = {}) {
     lamport,
     taken,
     dispatcher,
-    start: (...uuids: readonly string[]) => uuids.forEach((uuid) => dispatcher.send("task-started", { uuid })),
+    start: (...uuids: readonly string[]) => uuids.forEach((uuid) => dispatcher.note("task-started", () => ({ uuid }))),
     answerWith: (next: () => Promise<void>) => (answer = next),
   };
 }
@@ -87,7 +89,7 @@ describe("a dispatcher", () => {
 
   it("sends a list at once when it is large", async () => {
     const { dispatcher, taken, clock } = bench();
-    dispatcher.send("task-succeeded", large(300_000));
+    dispatcher.note("task-succeeded", () => large(300_000));
     await clock.advance(0);
     expect(taken.map(({ types }) => types)).toEqual([["task-succeeded"]]);
   });
@@ -129,6 +131,9 @@ describe("a dispatcher", () => {
   it("sends nothing that cannot be written, and throws nothing", async () => {
     const { dispatcher, taken, clock } = bench();
     dispatcher.send("worker-elect", { id: "1", topic: "t", action: () => undefined, cver: 1 });
+    dispatcher.note("task-started", () => {
+      throw new Error("no such task");
+    });
     await clock.advance(LIST_MS);
     expect(taken).toEqual([]);
   });
@@ -152,7 +157,7 @@ describe("while the broker is away", () => {
   it("it keeps no more than fits, drops the rest, and tells of that once, and how much when it is over", async () => {
     const { dispatcher, answerWith, taken, clock, lines } = bench();
     answerWith(AWAY);
-    for (let count = 0; count < 100; count += 1) dispatcher.send("task-succeeded", large(1_000_000));
+    for (let count = 0; count < 100; count += 1) dispatcher.note("task-succeeded", () => large(1_000_000));
     await clock.advance(5_000);
     expect(lines.map(({ level, message }) => [level, message])).toEqual([["warn", "events are dropped"]]);
     answerWith(() => Promise.resolve());

@@ -1,22 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CeleryEvent, EventOf } from "../../../src/events/event.ts";
-import {
-  encodeEvent,
-  eventListMessage,
-  eventMessage,
-  eventRoutingKey,
-  eventsOf,
-} from "../../../src/events/event-message.ts";
+import { eventListMessage, eventMessage, eventRoutingKey, eventsOf } from "../../../src/events/event-message.ts";
 import { UnreadableMessageError } from "../../../src/message/errors.ts";
 import type { Message } from "../../../src/message/message.ts";
 
 const HEAD = { hostname: "w@ü", utcoffset: -2, pid: 7, clock: 41 };
 const STARTED: EventOf<"task-started"> = { ...HEAD, uuid: "id", timestamp: 1.5, type: "task-started" };
 
-function encode({ hostname, utcoffset, pid, clock, timestamp, type, ...own }: CeleryEvent): string {
-  return encodeEvent(type, { hostname, utcoffset, pid, clock, timestamp }, own);
-}
+const encode = (event: CeleryEvent): string => JSON.stringify(event);
 
 function message(body: string | Uint8Array, rest: Partial<Message> = {}): Message {
   return {
@@ -30,11 +22,9 @@ function message(body: string | Uint8Array, rest: Partial<Message> = {}): Messag
 }
 
 describe("the message of an event", () => {
-  it("is the event as JSON, its fields in Celery's order, transient, with the node in its header", () => {
+  it("is the event as JSON, transient, with the node in its header", () => {
     const { body, ...rest } = eventMessage("w@ü", encode(STARTED));
-    expect(Buffer.from(body).toString()).toBe(
-      '{"hostname":"w@ü","utcoffset":-2,"pid":7,"clock":41,"uuid":"id","timestamp":1.5,"type":"task-started"}',
-    );
+    expect(Buffer.from(body).toString()).toBe(encode(STARTED));
     expect(rest).toEqual({
       contentType: "application/json",
       contentEncoding: "utf-8",
@@ -61,7 +51,7 @@ describe("the message of an event", () => {
         clock: fc.nat(),
         uuid: fc.uuid(),
         result: fc.string({ unit: "grapheme" }),
-        runtime: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 })),
+        runtime: fc.option(fc.double({ noNaN: true, min: 0, max: 1e9 })),
         timestamp: fc.double({ min: 0, max: 4e9, noNaN: true }),
         type: fc.constant("task-succeeded" as const),
       }),

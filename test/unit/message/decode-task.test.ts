@@ -24,6 +24,7 @@ describe("decoding a message of protocol 2", () => {
     expect(decodeTask({ ...terse, properties: {} }, ACCEPT)).toEqual(
       taskRequest({
         task: "t",
+        ignoreResult: null,
         id: "1",
         rootId: "1",
         args: ["it's"],

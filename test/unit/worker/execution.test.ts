@@ -12,11 +12,15 @@ import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { deferred } from "../../../src/util/deferred.ts";
 import { execute } from "../../../src/worker/execution.ts";
 import type { WorkerParts } from "../../../src/worker/parts.ts";
+import { RateLimits } from "../../../src/worker/rate-limits/rate-limits.ts";
 import { WorkerStoppedError } from "../../../src/worker/persist.ts";
+import { PlacesApart } from "../../../src/worker/places-apart.ts";
 import type { RunningTask } from "../../../src/worker/running-task.ts";
+import { RevokedIds } from "../../../src/worker/revoked-ids.ts";
 import { Revocations } from "../../../src/worker/revocations.ts";
 import { TaskEvents } from "../../../src/worker/task-events.ts";
 import { TaskTotals } from "../../../src/worker/task-totals.ts";
+import { TimeLimits } from "../../../src/worker/time-limits.ts";
 import { Roster } from "../../../src/util/roster.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 import { taskRequest } from "../../support/task-request.ts";
@@ -85,11 +89,14 @@ function bench(
     tasks,
     producer,
     backend,
-    revocations: new Revocations({ keys: undefined, running, clock, log }),
+    revocations: new Revocations({ keys: undefined, heard: new RevokedIds(clock), running, clock, log }),
     running,
+    placesApart: new PlacesApart(() => undefined),
     totals: new TaskTotals(),
-    taskEvents: new TaskEvents({ sendsTaskEvents: false, send: () => undefined }, tasks),
+    timeLimits: new TimeLimits(config),
+    taskEvents: new TaskEvents({ sendsTaskEvents: false, note: () => undefined }, tasks),
     concurrencyKeys: undefined,
+    rateLimits: new RateLimits({ config, keys: undefined, clock, giveUp: giveUp.signal, onHeld: () => undefined }),
     parkedTasks: { park: (parked) => parked.deadLetter({ code: "unknown-task", detail: "" }) },
     pool: new InlinePool({
       size: 1,

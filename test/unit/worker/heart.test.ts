@@ -16,7 +16,7 @@ function bench() {
   };
   const running = { size: 0 };
   const totals = { total: 0 };
-  const heart = new Heart({ dispatcher, intervalMs: 2_000, running, totals, clock });
+  const heart = new Heart({ dispatcher, intervalMs: 2_000, running, totals, liveness: () => ({ state: "up" }), clock });
   const times = () => sent.map(({ type, at }) => `${type} ${at}`);
   return { clock, dispatcher, running, totals, heart, sent, times };
 }
@@ -47,6 +47,7 @@ describe("a worker's heart", () => {
       processed: 12,
       sw_ident: "celeriac",
       sw_ver: packageVersion(),
+      liveness: { state: "up" },
       sw_sys: process.platform === "linux" ? "Linux" : (expect.any(String) as string),
     });
     expect(loadavg).toHaveLength(3);

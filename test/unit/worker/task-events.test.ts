@@ -148,13 +148,14 @@ describe("a worker that sends task events", () => {
     });
     await online();
     const { id: uuid } = await refuse.delay();
-    expect(await next(6)).toMatchObject([
+    expect(await next(7)).toMatchObject([
       { type: "task-received", uuid },
       { type: "task-started", uuid },
       { type: "task-rejected", uuid, requeue: true },
       { type: "task-received", uuid },
       { type: "task-started", uuid },
       { type: "task-rejected", uuid, requeue: false },
+      { type: "task-failed", uuid, exception: "Reject('not mine')" },
     ]);
     await ignore.delay();
     await next(2);

@@ -44,6 +44,25 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
     },
   },
   {
+    name: "a consumer tells whether it is to ask for messages, and when the broker has answered",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      const reader = stage.read(queue, { prefetch: 1 });
+      const before = reader.consumer.polling;
+      assert.equal(before.isDue, true);
+      await stage.send(queue, "1");
+      const delivery = await reader.next();
+      const { isDue, triedAt, answeredAt } = reader.consumer.polling;
+      assert.equal(isDue, false);
+      assert.equal(answeredAt, triedAt);
+      assert.ok(triedAt >= before.triedAt);
+      await delivery.ack();
+      assert.equal(reader.consumer.polling.isDue, true);
+      await reader.consumer.stop();
+      assert.equal(reader.consumer.polling.isDue, false);
+    },
+  },
+  {
     name: "a busy consumer keeps nothing from an idle one",
     run: async (stage) => {
       const queue = await stage.queue();
@@ -75,6 +94,22 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await third?.ack();
       assert.equal(textOf(await reader.next()), "4");
       await reader.expectSilence(50);
+    },
+  },
+  {
+    name: "with a prefetch of 0 nothing is taken until it is raised",
+    run: async (stage) => {
+      const queue = await stage.queue();
+      await stage.send(queue, "1", "2");
+      const reader = stage.read(queue, { prefetch: 1 });
+      const first = await reader.next();
+      reader.consumer.prefetch = 0;
+      await first.ack();
+      await reader.expectSilence(50);
+      assert.equal(reader.consumer.polling.isDue, false);
+      assert.equal((await stage.broker.inspect(queue))?.ready, 1);
+      reader.consumer.prefetch = 1;
+      assert.equal(await reader.text(), "2");
     },
   },
   {

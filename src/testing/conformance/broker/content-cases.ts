@@ -69,7 +69,14 @@ export const contentCases: readonly Case<BrokerStage>[] = [
     name: "all properties are kept, and none is invented",
     run: async (stage) => {
       const properties: readonly Message["properties"][] = [
-        { correlationId: "id-1", replyTo: "reply-queue", priority: 5, deliveryMode: 2, expirationMs: 60_000 },
+        {
+          correlationId: "id-1",
+          replyTo: "reply-queue",
+          priority: 5,
+          deliveryMode: 2,
+          expirationMs: 60_000,
+          appId: "a",
+        },
         { deliveryMode: 1, priority: 0 },
         { priority: 9 },
         { correlationId: "" },

@@ -95,6 +95,22 @@ export const lifeCases: readonly Case<PoolStage>[] = [
     },
   },
   {
+    name: "a pool that is restarted runs what comes next in fresh places, and lets what runs finish",
+    async run(stage) {
+      const pool = await stage.open({ size: 2 });
+      await stage.warm(pool);
+      const old = await stage.valueOf(pool, { task: "place" });
+      const running = blocker(stage, pool, 1);
+      await stage.eventually(() => assert.equal(running.hasBegun(), true));
+      assert.ok(pool.restart !== undefined);
+      await stage.inTime(pool.restart(), "the pool is restarted");
+      assert.notEqual(await stage.valueOf(pool, { task: "place" }), old);
+      assert.equal(pool.busy, 1);
+      await running.stop();
+      await stage.warm(pool);
+    },
+  },
+  {
     name: "a pool whose only place is its owner's says once that it is worn out",
     async run(stage) {
       let wornOut = 0;

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import type { ChordCounters, ChordJoin, ChordMember } from "../../../backend/chords.ts";
+import type { ChordJoin } from "../../../backend/chords.ts";
 import { EncodedJson } from "../../../message/json.ts";
 import type { Case } from "../cases.ts";
+import { begin, member, succeed, tasksOf } from "./chord-steps.ts";
 import { FAILURE, SHORT_MS, type ResultStage } from "./stage.ts";
 
 const WAITING: ChordJoin = { kind: "waiting" };
+const UNWATCHED: ChordJoin = { kind: "unwatched" };
 const CLAIMED: ChordJoin = { kind: "claimed" };
 const OVER: ChordJoin = { kind: "over" };
 
@@ -14,7 +16,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "the last member that joins a chord gets all parts, in the header's order",
     async run(stage) {
       const [one, other] = [await stage.open(), await stage.open()];
-      await one.chords.setSize("c", 3);
+      await begin(one.chords, 3);
       assert.deepEqual(await succeed(other.chords, member("last", 2), "third"), WAITING);
       assert.deepEqual(await one.chords.join(member("middle", 1), { state: "FAILURE", result: FAILURE }), WAITING);
       assert.deepEqual(await succeed(other.chords, member("first", 0), { a: [1] }), {
@@ -31,9 +33,9 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "members may join a chord before its size is known",
     async run(stage) {
       const { chords } = await stage.open();
-      assert.deepEqual(await succeed(chords, member("a", 0)), WAITING);
-      assert.deepEqual(await succeed(chords, member("b", 1)), WAITING);
-      await chords.setSize("c", 3);
+      assert.deepEqual(await succeed(chords, member("a", 0)), UNWATCHED);
+      assert.deepEqual(await succeed(chords, member("b", 1)), UNWATCHED);
+      await begin(chords, 3);
       assert.deepEqual(await tasksOf(succeed(chords, member("c", 2))), ["a", "b", "c"]);
     },
   },
@@ -41,7 +43,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a member of a chord counts once, and its first outcome stands",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 2);
+      await begin(chords, 2);
       await succeed(chords, member("a", 0), "first");
       assert.deepEqual(await succeed(chords, member("a", 0), "second"), WAITING);
       assert.deepEqual(await chords.join(member("a", 0), { state: "FAILURE", result: FAILURE }), WAITING);
@@ -53,7 +55,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a task that stands twice in a chord's header counts twice",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 2);
+      await begin(chords, 2);
       await succeed(chords, member("same", 0), "one");
       assert.deepEqual(await tasksOf(succeed(chords, member("same", 1), "other")), ["same", "same"]);
     },
@@ -62,7 +64,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "members of a chord without a place come after those that have one",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 4);
+      await begin(chords, 4);
       await succeed(chords, member("z", null));
       await succeed(chords, member("y", null));
       assert.deepEqual(await succeed(chords, member("y", null)), WAITING);
@@ -74,7 +76,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a chord's last member that joins again gets the parts again, others learn that it is about to go on",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 2);
+      await begin(chords, 2);
       await succeed(chords, member("a", 0));
       await succeed(chords, member("b", 1));
       assert.deepEqual(await succeed(chords, member("a", 0)), CLAIMED);
@@ -85,13 +87,13 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a chord that was ended is over for all who join again",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 2);
+      await begin(chords, 2);
       await succeed(chords, member("a", 0));
       await succeed(chords, member("b", 1));
-      await chords.end(member("a", 0));
+      await chords.end(member("a", 0), "sent");
       assert.deepEqual(await tasksOf(succeed(chords, member("b", 1))), ["a", "b"], "ended by whom it is not");
-      await chords.end(member("b", 1));
-      await chords.end(member("b", 1));
+      await chords.end(member("b", 1), "sent");
+      await chords.end(member("b", 1), "sent");
       for (const late of [member("a", 0), member("b", 1), member("new", 2)])
         assert.deepEqual(await succeed((await stage.open()).chords, late), OVER);
     },
@@ -100,10 +102,10 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a chord that is over begins anew with another size",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 1);
+      await begin(chords, 1);
       await succeed(chords, member("a", 0), "before");
-      await chords.end(member("a", 0));
-      await chords.setSize("c", 2);
+      await chords.end(member("a", 0), "sent");
+      await begin(chords, 2);
       assert.deepEqual(await succeed(chords, member("b", 1)), WAITING);
       assert.deepEqual(await succeed(chords, member("a", 0), "after"), {
         kind: "complete",
@@ -119,7 +121,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     async run(stage) {
       const backends = [await stage.open(), await stage.open(), await stage.open()];
       const members = Array.from({ length: 60 }, (_, index) => member(`m${index}`, index));
-      await backends[0]?.chords.setSize("c", members.length);
+      await begin(backends[0]?.chords, members.length);
       const joins = await Promise.all(
         members.flatMap((each) => backends.map(({ chords }) => succeed(chords, each, each.index))),
       );
@@ -137,8 +139,8 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "chords do not know each other's members",
     async run(stage) {
       const { chords } = await stage.open();
-      await chords.setSize("c", 2);
-      await chords.setSize("other", 1);
+      await begin(chords, 2);
+      await chords.begin([{ chordId: "other", size: 1, deadline: null }]);
       await succeed(chords, member("a", 0));
       assert.deepEqual(await tasksOf(succeed(chords, { ...member("b", 1), chordId: "other" })), ["b"]);
       assert.deepEqual(await tasksOf(succeed(chords, member("b", 1))), ["a", "b"]);
@@ -149,7 +151,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     async run(stage) {
       const { chords } = await stage.open();
       const taskId = 'it\'s "quoted" \\ 🥕 %[.*';
-      await chords.setSize("'; DROP TABLE chords; --", 1);
+      await chords.begin([{ chordId: "'; DROP TABLE chords; --", size: 1, deadline: null }]);
       const result = new EncodedJson('{ "big": 12345678901234567890, "nan": NaN }');
       const odd = { chordId: "'; DROP TABLE chords; --", taskId, index: 0 };
       assert.deepEqual(await succeed(chords, odd, result), {
@@ -162,7 +164,7 @@ export const chordCases: readonly Case<ResultStage>[] = [
     name: "a chord waits for its members for longer than results are kept",
     async run(stage) {
       const backend = await stage.open(SHORT_MS);
-      await backend.chords.setSize("c", 2);
+      await begin(backend.chords, 2);
       await succeed(backend.chords, member("a", 0));
       const group = { id: "marker", parent: null, members: [] };
       await backend.groups.save(group);
@@ -170,17 +172,35 @@ export const chordCases: readonly Case<ResultStage>[] = [
       assert.deepEqual(await tasksOf(succeed(backend.chords, member("b", 1))), ["a", "b"]);
     },
   },
+  {
+    name: "a chord that grows waits for all that were added, each once",
+    async run(stage) {
+      const [one, other] = [await stage.open(), await stage.open()];
+      await one.chords.grow("c", ["early"]);
+      await begin(one.chords, 1);
+      await Promise.all([one.chords.grow("c", ["x", "y"]), other.chords.grow("c", ["y", "x"])]);
+      await other.chords.grow("c", ["x"]);
+      await other.chords.grow("c", []);
+      assert.deepEqual(await succeed(one.chords, member("a", 0)), WAITING);
+      assert.deepEqual(await succeed(one.chords, member("x", null)), WAITING);
+      assert.deepEqual(await succeed(one.chords, member("x", null)), WAITING);
+      assert.deepEqual(await succeed(one.chords, member("early", null)), WAITING);
+      assert.deepEqual(await tasksOf(succeed(other.chords, member("y", null))), ["a", "early", "x", "y"]);
+    },
+  },
+  {
+    name: "a chord that is over does not grow, and begins anew without what was added",
+    async run(stage) {
+      const { chords } = await stage.open();
+      await begin(chords, 1);
+      await chords.grow("c", ["x"]);
+      await succeed(chords, member("x", null));
+      await succeed(chords, member("a", 0));
+      await chords.end(member("a", 0), "sent");
+      await chords.grow("c", ["y"]);
+      assert.deepEqual(await succeed(chords, member("y", null)), OVER);
+      await begin(chords, 1);
+      assert.deepEqual(await tasksOf(succeed(chords, member("a", 0))), ["a"]);
+    },
+  },
 ];
-
-function member(taskId: string, index: number | null): ChordMember {
-  return { chordId: "c", taskId, index };
-}
-
-function succeed(chords: ChordCounters, who: ChordMember, result: unknown = null): Promise<ChordJoin> {
-  return chords.join(who, { state: "SUCCESS", result });
-}
-
-async function tasksOf(join: Promise<ChordJoin>): Promise<unknown> {
-  const joined = await join;
-  return joined.kind === "complete" ? joined.parts.map(({ taskId }) => taskId) : joined.kind;
-}

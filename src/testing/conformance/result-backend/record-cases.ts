@@ -149,7 +149,7 @@ export const recordCases: readonly Case<ResultStage>[] = [
       const backend = await stage.open(Number.MAX_VALUE);
       await backend.store([metaOf("t", "SUCCESS", 1)]);
       await backend.groups.save({ id: "g", parent: null, members: [] });
-      await backend.chords.setSize("c", 1);
+      await backend.chords.begin([{ chordId: "c", size: 1, deadline: null }]);
       const join = await backend.chords.join({ chordId: "c", taskId: "t", index: 0 }, { state: "SUCCESS", result: 1 });
       assert.equal(await stateOf(backend, "t"), "SUCCESS");
       assert.equal((await backend.groups.restore("g"))?.id, "g");

@@ -37,6 +37,11 @@ export class ResultStage implements AsyncDisposable {
     return backend;
   }
 
+  /** Lets time go by, in milliseconds. */
+  pass(ms: number): Promise<void> {
+    return this.#clock.sleep(ms);
+  }
+
   eventually(check: () => Promise<void> | void): Promise<void> {
     return eventually(this.#clock, check);
   }

@@ -1,0 +1,22 @@
+import type { BroadcasterSource } from "../broker/broadcaster.ts";
+import type { Logger, LogFields } from "../util/logger.ts";
+import type { HappenedEvent } from "./event-sender.ts";
+
+/** What the thread that sends events is started with. */
+export interface SenderSetup {
+  readonly hostname: string;
+  readonly source: BroadcasterSource;
+}
+
+export type ToSenderThread =
+  { readonly kind: "put"; readonly events: readonly HappenedEvent[] } | { readonly kind: "end" };
+
+export type FromSenderThread =
+  | { readonly kind: "taken"; readonly events: number }
+  | { readonly kind: "state"; readonly isAway: boolean }
+  | {
+      readonly kind: "log";
+      readonly level: keyof Logger;
+      readonly message: string;
+      readonly fields: LogFields | undefined;
+    };

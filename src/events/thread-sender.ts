@@ -1,0 +1,160 @@
+import { Worker } from "node:worker_threads";
+import type { Broadcaster, BroadcasterSource } from "../broker/broadcaster.ts";
+import { atMost } from "../util/at-most.ts";
+import { systemClock, type Clock } from "../util/clock.ts";
+import { toError } from "../util/errors.ts";
+import type { Logger } from "../util/logger.ts";
+import { siblingModule } from "../util/sibling-module.ts";
+import { threadOptions } from "../util/thread-options.ts";
+import { DirectSender, type DirectSenderOptions } from "./direct-sender.ts";
+import { isListed } from "./event.ts";
+import type { EventSender, HappenedEvent } from "./event-sender.ts";
+import type { FromSenderThread, SenderSetup, ToSenderThread } from "./sender-messages.ts";
+
+const PROGRAM = siblingModule("./sender-program", import.meta.url);
+
+/** In MiB: its outbox takes most of it. */
+const LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8, stackSizeMb: 1 };
+
+/** Events that the thread has been given and has not looked at; of more than these, the newest are dropped. */
+const MAX_WAITING = 50_000;
+
+/** How long ending waits for the thread, in milliseconds: it has a second for what waits. */
+const END_MS = 1_500;
+
+export interface ThreadSenderOptions {
+  /** Node name of the sender. */
+  readonly hostname: string;
+  readonly source: BroadcasterSource;
+  /** Sends what it is given as long as there are no task events, and when there is no thread to be had. Disposed of with this one. */
+  readonly direct: EventSender;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** By a thread, where the broker can be reached from one. */
+export function eventSender(options: DirectSenderOptions & { readonly broadcaster: Broadcaster }): EventSender {
+  const direct = new DirectSender(options);
+  const { hostname, broadcaster, clock, log } = options;
+  const { source } = broadcaster;
+  if (source === undefined || clock !== systemClock) return direct;
+  return new ThreadSender({ hostname, source, direct, clock, log });
+}
+
+/**
+ * Leaves events to a thread, which puts them into words and sends them over a connection of its own: a worker of many short tasks
+ * would spend a fifth of its time on that. The thread is started for the first event of a task.
+ */
+export class ThreadSender implements EventSender {
+  readonly #options: ThreadSenderOptions;
+  #worker: Worker | undefined;
+  #hasFailed = false;
+  #isAway = false;
+  #isDisposed = false;
+  #waiting = 0;
+  #dropped = 0;
+
+  constructor(options: ThreadSenderOptions) {
+    this.#options = options;
+  }
+
+  get isAway(): boolean {
+    return this.#worker === undefined ? this.#options.direct.isAway : this.#isAway;
+  }
+
+  put(events: readonly HappenedEvent[]): void {
+    if (this.#isDisposed) return;
+    if (!this.#hasFailed && events.some(({ type }) => isListed(type))) this.#worker ??= this.#open();
+    if (this.#worker === undefined) this.#options.direct.put(events);
+    else this.#leave(this.#withRoom(events), this.#worker);
+  }
+
+  /** Calling it again is fine. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (worker !== undefined) await this.#end(worker);
+    await this.#options.direct[Symbol.asyncDispose]();
+  }
+
+  /** Those of tasks alone are so many that there may be no room for them. */
+  #withRoom(events: readonly HappenedEvent[]): readonly HappenedEvent[] {
+    if (this.#waiting + events.length <= MAX_WAITING) return events;
+    const others = events.filter(({ type }) => !isListed(type));
+    this.#drop(events.length - others.length);
+    return others;
+  }
+
+  #leave(events: readonly HappenedEvent[], worker: Worker): void {
+    if (events.length === 0) return;
+    try {
+      worker.postMessage({ kind: "put", events } satisfies ToSenderThread);
+      this.#waiting += events.length;
+    } catch (error) {
+      this.#options.log.debug("events not sent", { error: toError(error).message });
+    }
+  }
+
+  /** Undefined where no thread can be had, such as for want of a permission, or of memory. */
+  #open(): Worker | undefined {
+    const { hostname, source } = this.#options;
+    const setup: SenderSetup = { hostname, source };
+    try {
+      const worker = new Worker(PROGRAM, { ...threadOptions(PROGRAM, "events", LIMITS), workerData: setup });
+      worker.unref();
+      let failure = "it ended by itself";
+      worker.on("message", (news: FromSenderThread) => this.#hear(news));
+      worker.on("error", (error) => (failure = toError(error).message));
+      worker.on("exit", () => {
+        if (this.#worker === worker) this.#doWithout(failure);
+      });
+      return worker;
+    } catch (error) {
+      this.#doWithout(toError(error).message);
+      return undefined;
+    }
+  }
+
+  #hear(news: FromSenderThread): void {
+    if (news.kind === "log") this.#options.log[news.level](news.message, news.fields);
+    else if (news.kind === "state") this.#isAway = news.isAway;
+    else this.#noteTaken(news.events);
+  }
+
+  #noteTaken(events: number): void {
+    this.#waiting -= events;
+    if (this.#waiting === 0) this.#tellDropped();
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped > 0) this.#options.log.warn("events were dropped", { events: this.#dropped });
+    this.#dropped = 0;
+  }
+
+  #drop(events: number): void {
+    if (events === 0) return;
+    if (this.#dropped === 0) this.#options.log.warn("events are dropped", { reason: "too many wait" });
+    this.#dropped += events;
+  }
+
+  #doWithout(failure: string): void {
+    this.#worker = undefined;
+    this.#hasFailed = true;
+    this.#options.log.warn("the thread that sends events has ended, they are sent without it", {
+      lostAtLeast: this.#waiting,
+      error: failure,
+    });
+    this.#tellDropped();
+  }
+
+  async #end(worker: Worker): Promise<void> {
+    const exited = new Promise((resolve) => worker.once("exit", resolve));
+    worker.postMessage({ kind: "end" } satisfies ToSenderThread);
+    await atMost(END_MS, exited, this.#options.clock);
+    await worker.terminate();
+    this.#dropped += this.#waiting;
+    this.#waiting = 0;
+    this.#tellDropped();
+  }
+}

@@ -1,0 +1,2 @@
+/** `stopping` while running tasks finish. */
+export type WorkerState = "new" | "starting" | "running" | "stopping" | "stopped";
