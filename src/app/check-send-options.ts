@@ -1,36 +1,11 @@
 import { WIRE_OPTION_NAMES } from "../canvas/signature-options.ts";
 import { isDict } from "../message/fields.ts";
 import { InvalidSendOptionsError } from "./errors.ts";
-import { keysOf, unknownKey } from "./known-keys.ts";
-import type { SendOptions } from "./send-options.ts";
+import { unknownKey } from "./known-keys.ts";
+import { SEND_OPTION_NAMES, type SendOptions } from "./send-options.ts";
 
 /** The last moment that Python's datetime knows, in milliseconds since the epoch. */
 const LAST_MOMENT = Date.UTC(9999, 11, 31);
-
-const SEND_OPTIONS = keysOf<SendOptions>({
-  signal: true,
-  countdownMs: true,
-  eta: true,
-  expires: true,
-  priority: true,
-  queue: true,
-  exchange: true,
-  routingKey: true,
-  taskId: true,
-  headers: true,
-  retries: true,
-  softTimeLimitMs: true,
-  timeLimitMs: true,
-  ignoreResult: true,
-  shadow: true,
-  replyTo: true,
-  link: true,
-  linkError: true,
-  stamps: true,
-  publishRetry: true,
-  publishRetryPolicy: true,
-  publishTimeoutMs: true,
-});
 
 /** What the compiler cannot check: values, contradictions, and callers in JavaScript. Throws InvalidSendOptionsError. */
 export function checkSendOptions(task: string, options: SendOptions, now: number): void {
@@ -38,7 +13,7 @@ export function checkSendOptions(task: string, options: SendOptions, now: number
   const refuse = (problem: string): never => {
     throw new InvalidSendOptionsError(`${task}: ${problem}`);
   };
-  const unknown = unknownKey(options, SEND_OPTIONS);
+  const unknown = unknownKey(options, SEND_OPTION_NAMES);
   if (unknown !== undefined) refuse(`unknown option ${unknown}`);
 
   const { countdownMs, eta, expires, priority, taskId, retries } = options;

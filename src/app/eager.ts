@@ -27,7 +27,7 @@ import { OnceOpen } from "../util/once-open.ts";
 import { messageOf } from "./build-request.ts";
 import { openMemoryBackend } from "./connect.ts";
 import { announce, type Dispatch } from "./dispatch.ts";
-import { tellErrbacks, type FailedCall } from "./errbacks.ts";
+import { prepareErrbacks, type FailedCall } from "./errbacks.ts";
 import { additionsOf, bodyOfChord, followUpsOfSuccess, replacementsOf, stepsThatNeverRun } from "./follow-ups.ts";
 import type { Producer } from "./producer.ts";
 import { retryRequest } from "./retry-request.ts";
@@ -148,8 +148,7 @@ export class EagerRuns implements ResultSource {
   }
 
   async #tellErrbacks(failed: FailedCall, errbacks: readonly SignatureDict[], failure: Failure): Promise<void> {
-    const send = (dispatch: Dispatch): Promise<void> => this.runAll(dispatch);
-    await tellErrbacks(failed, errbacks, failure, { ...this.#options, send });
+    await this.runAll(await prepareErrbacks(failed, errbacks, failure, this.#options));
   }
 
   async #store(meta: TaskMeta): Promise<void> {

@@ -1,5 +1,4 @@
 import type { Failure } from "../backend/failure.ts";
-import type { ResultNode } from "../backend/groups.ts";
 import { withPartials } from "../canvas/partials.ts";
 import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
 import { TaskFailedError } from "../result/errors.ts";
@@ -9,7 +8,7 @@ import type { Logger } from "../util/logger.ts";
 import { within } from "../util/within.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import type { TaskDefinition } from "./define-task.ts";
-import type { Dispatch } from "./dispatch.ts";
+import { NOTHING_TO_DISPATCH, type Dispatch } from "./dispatch.ts";
 import { errbacksOf } from "./follow-ups.ts";
 import type { Producer } from "./producer.ts";
 
@@ -24,31 +23,26 @@ export interface ErrbackSurroundings {
   readonly producer: Producer;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly send: (dispatch: Dispatch) => Promise<void>;
 }
 
 /**
- * Tells the errbacks of a call that it failed. One that is known here, is not bound and takes more than one argument is called in this process, with
- * the call, a TaskFailedError and the traceback, and nothing comes of its own failure; any other is sent, with the call's id. Resolves with what was sent; rejects
- * as `send` does.
+ * What tells the errbacks of a call that it failed. One that is known here, is not bound and takes more than one argument is called at once, in this
+ * process, with the call, a TaskFailedError and the traceback, and nothing comes of its own failure; any other is to be sent, with the call's id.
  * Celery: `celery/backends/base.py:Backend._call_task_errbacks`.
  */
-export async function tellErrbacks(
+export async function prepareErrbacks(
   failed: FailedCall,
   errbacks: readonly SignatureDict[],
   failure: Failure,
-  { tasks, producer, clock, log, send }: ErrbackSurroundings,
-): Promise<readonly ResultNode[]> {
-  const sent: SignatureDict[] = [];
+  { tasks, producer, clock, log }: ErrbackSurroundings,
+): Promise<Dispatch> {
+  const others: SignatureDict[] = [];
   for (const errback of errbacks) {
     const definition = tasks.get(errback.task);
-    if (definition === undefined || !takesError(definition, errback)) sent.push(errback);
+    if (definition === undefined || !takesError(definition, errback)) others.push(errback);
     else await callHere(definition, errback, failed, failure, { clock, log });
   }
-  if (sent.length === 0) return [];
-  const dispatch = await errbacksOf(failed, sent, producer);
-  await send(dispatch);
-  return dispatch.results;
+  return others.length === 0 ? NOTHING_TO_DISPATCH : errbacksOf(failed, others, producer);
 }
 
 /** Whether more is asked of the failure than the call's id. */

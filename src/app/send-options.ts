@@ -1,5 +1,6 @@
 import type { SignatureDict } from "../message/task-request.ts";
 import type { Abortable } from "../util/abortable.ts";
+import { keysOf } from "./known-keys.ts";
 
 /** How one call is sent. Celery: the options of `apply_async`. */
 export interface SendOptions extends Abortable {
@@ -64,3 +65,29 @@ export interface PublishRetryPolicy {
   /** Longest wait. @default 1_000 */
   readonly intervalMaxMs?: number;
 }
+
+/** For callers in JavaScript. */
+export const SEND_OPTION_NAMES = keysOf<SendOptions>({
+  signal: true,
+  countdownMs: true,
+  eta: true,
+  expires: true,
+  priority: true,
+  queue: true,
+  exchange: true,
+  routingKey: true,
+  taskId: true,
+  headers: true,
+  retries: true,
+  softTimeLimitMs: true,
+  timeLimitMs: true,
+  ignoreResult: true,
+  shadow: true,
+  replyTo: true,
+  link: true,
+  linkError: true,
+  stamps: true,
+  publishRetry: true,
+  publishRetryPolicy: true,
+  publishTimeoutMs: true,
+});

@@ -8,6 +8,11 @@ export function chordError(message: string): Failure {
   return { exc_type: "ChordError", exc_message: [message], exc_module: "celery.exceptions", traceback: null };
 }
 
+/** Whether it is of a body that was never sent. */
+export function isChordError({ exc_type: type, exc_module: module }: Failure): boolean {
+  return type === "ChordError" && module === "celery.exceptions";
+}
+
 /** More members may come to a chord for as long as it is not complete. */
 export function chordOverdue({ size, came, names, deadline }: Omit<OverdueChord, "claim">): Failure {
   const who = names.length === 0 ? "" : ` (${names.join(", ")})`;

@@ -114,7 +114,7 @@ export abstract class Canvas<
     const sender = this.#sender;
     if (sender === undefined) {
       throw new CanvasError(
-        `${method}: this canvas of ${this.toDict().task} was made without an app. Send it with app.send(canvas).`,
+        `${method}: this canvas of ${this.toDict().task} was made without an app, or of nothing that has one. Send it with app.send(canvas).`,
       );
     }
     return (await start(sender, this.#extended(call))) as Sent;

@@ -5,27 +5,26 @@ import { Chord } from "./chord.ts";
 import { bodyOf, headerOf, tasksOf } from "./dicts.ts";
 import { CanvasError } from "./errors.ts";
 import { Group } from "./group.ts";
-import type { Sender } from "./sender.ts";
 import { Signature } from "./signature.ts";
 
 /**
- * A canvas from Celery's JSON form, as a task gets one among its arguments. Without a sender it is sent by `app.send(canvas)`. Throws
+ * A canvas from Celery's JSON form, as a task gets one among its arguments: sent by `app.send(canvas)`. Throws
  * UnreadableMessageError for what is no signature, or has none where there must be one, and CanvasError for one of an unknown kind.
  */
-export function canvasFromDict(value: unknown, sender?: Sender): Canvas {
+export function canvasFromDict(value: unknown): Canvas {
   const dict = signatureFromDict(value, "the canvas");
   switch (dict.subtask_type) {
     case null:
-      return Signature.fromDict(dict, sender);
+      return Signature.fromDict(dict);
     case "chain":
       checkAll(tasksOf(dict));
-      return new Chain({ dict, sender });
+      return new Chain({ dict, sender: undefined });
     case "group":
       checkAll(tasksOf(dict));
-      return new Group({ dict, sender });
+      return new Group({ dict, sender: undefined });
     case "chord":
       checkAll([...headerOf(dict), bodyOf(dict)]);
-      return new Chord({ dict, sender });
+      return new Chord({ dict, sender: undefined });
     default:
       throw new CanvasError(
         `A canvas is of the unknown kind "${dict.subtask_type}": it is no task, chain, group or chord.`,

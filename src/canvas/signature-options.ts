@@ -1,4 +1,6 @@
-import type { FollowUp, SendOptions } from "../app/send-options.ts";
+import { unknownKey } from "../app/known-keys.ts";
+import { SEND_OPTION_NAMES, type FollowUp, type SendOptions } from "../app/send-options.ts";
+import { CanvasError } from "./errors.ts";
 import { signatureFromDict } from "../message/signature-dict.ts";
 import { stampsIn, stampsToWire } from "./stamps.ts";
 import type { Membership, SignatureDict } from "../message/task-request.ts";
@@ -62,8 +64,10 @@ export const WIRE_OPTION_NAMES: ReadonlySet<string> = new Set([
   "stamped_headers",
 ]);
 
-/** Options as Celery's signatures carry them. What concerns only the act of publishing stays behind. */
+/** Options as Celery's signatures carry them. What concerns only the act of publishing stays behind. Throws CanvasError for an unknown one. */
 export function optionsToWire(options: SendOptions): Record<string, unknown> {
+  const unknown = unknownKey(options, SEND_OPTION_NAMES);
+  if (unknown !== undefined) throw new CanvasError(`unknown option ${unknown}`);
   const wire: Record<string, unknown> = {};
   for (const { ours, theirs, toWire } of OPTIONS) {
     const value = options[ours];

@@ -118,14 +118,11 @@ export class Signature<Result = unknown, Takes extends readonly unknown[] = read
   }
 
   /** The call that a message carries along. `options` has those that mean something here; the others stay in its JSON form. Throws UnreadableMessageError. */
-  static fromDict(dict: SignatureDict, sender?: Sender): Signature {
+  static fromDict(dict: SignatureDict): Signature {
     const { task, args, kwargs, immutable } = dict;
     const options = optionsFromWire(dict.options);
     const membership = membershipFromWire(dict.options);
-    return new Signature(
-      { task, args, kwargs, options, immutable, membership, others: otherOptions(dict.options) },
-      sender,
-    );
+    return new Signature({ task, args, kwargs, options, immutable, membership, others: otherOptions(dict.options) });
   }
 
   protected override given(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): this {

@@ -2,6 +2,7 @@ import { signaturesFrom } from "../message/signature-dict.ts";
 import type { SignatureDict } from "../message/task-request.ts";
 import { bodyOf, chainDict, chordDict, handedDown, tasksOf, told, withBody, withOptions } from "./dicts.ts";
 import { withErrback, withLink } from "./links.ts";
+import { withPartials } from "./partials.ts";
 import type { Sender } from "./sender.ts";
 
 /**
@@ -38,23 +39,24 @@ function joined(last: SignatureDict, next: SignatureDict, sender: Sender | undef
   return [last, next];
 }
 
-/** Options that are the whole chain's, or its last task's. Source: `celery/canvas.py:_CHAIN_RUN_OPTIONS`. */
+/** Options that are the whole chain's, its last task's, or behind that. Source: `celery/canvas.py:_CHAIN_RUN_OPTIONS`. */
 const OF_THE_WHOLE: ReadonlySet<string> = new Set(
-  "chord group_id group_index link link_error parent_id root_id task_id".split(" "),
+  "chain chord group_id group_index link link_error parent_id root_id task_id".split(" "),
 );
 
-/** The steps of a chain that dissolves: its callbacks are its last task's, its errbacks each task's, its other options its first task's. */
+/** The steps of a chain that dissolves, and what follows it: its callbacks are its last task's, its errbacks each task's, its arguments and other options its first task's. */
 function unchained(chain: SignatureDict, sender: Sender | undefined): readonly SignatureDict[] {
-  const { link, link_error: linkError, task_id: id } = chain.options;
+  const { link, link_error: linkError, task_id: id, chain: later } = chain.options;
   const errbacks = signaturesFrom(linkError, "link_error");
   const steps = tasksOf(chain).map((step) =>
     errbacks.reduce((told, errback) => withErrback(told, errback, sender), step),
   );
   const first = steps[0];
   const ofFirst = told(chain.options).filter(([name]) => !OF_THE_WHOLE.has(name));
-  if (first !== undefined && ofFirst.length > 0) steps[0] = withOptions(first, Object.fromEntries(ofFirst));
+  if (first !== undefined) steps[0] = withPartials(withOptions(first, Object.fromEntries(ofFirst)), chain.args);
   const last = steps.pop();
-  if (last === undefined) return [];
+  const behind = [...signaturesFrom(later, "chain")].reverse();
+  if (last === undefined) return behind;
   const named = id === undefined || last.subtask_type !== null ? last : withOptions(last, { task_id: id });
-  return [...steps, signaturesFrom(link, "link").reduce(withLink, named)];
+  return [...steps, signaturesFrom(link, "link").reduce(withLink, named), ...behind];
 }

@@ -1,14 +1,14 @@
 import { announce } from "../app/dispatch.ts";
 import { bodyOfChord, stepsThatNeverRun } from "../app/follow-ups.ts";
-import { chordError, failureOfMembers, resultsOfMembers } from "../backend/chord-outcome.ts";
+import { chordError, failureOfMembers, isChordError, resultsOfMembers } from "../backend/chord-outcome.ts";
 import type { ChordDeadline, ChordPart, OverdueChord } from "../backend/chords.ts";
-import { describeFailure, failureDocument, failureOf, type Failure } from "../backend/failure.ts";
+import { describeFailure, failureDocument, failureOf, readFailure, type Failure } from "../backend/failure.ts";
 import type { ResultNode } from "../backend/groups.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
 import { chordTaskOf, chordTaskWithin, errbacksWithin, tasksWithin, type ChordTask } from "../canvas/unrun.ts";
 import { encodeJson } from "../message/json.ts";
 import type { SignatureDict, TaskRequest } from "../message/task-request.ts";
-import { sendErrbacks } from "./errbacks.ts";
+import { readyErrbacks, sendErrbacks } from "./errbacks.ts";
 import type { WorkerParts } from "./parts.ts";
 import { ChordClaimedError, isPassing, persist, type Held } from "./persist.ts";
 import type { TaskRecord } from "./record.ts";
@@ -66,15 +66,19 @@ export class Chords {
   }
 
   /**
-   * Its members do not come: the body fails, unless something is known of it. Then others sent it, or have made it fail, and may not have come to the end
-   * of that. False in this case.
+   * Its members do not come: the body fails, unless something is known of it; false then. Others sent it, or made it fail and were killed before all had
+   * been told: its errbacks are told again, for nobody knows of them.
    */
   async failOverdue({ claim, deadline }: OverdueChord, failure: Failure): Promise<boolean> {
     const body = await this.#whole(deadline.body);
     const ids = tasksWithin(body).flatMap(({ options: { task_id: id } }) => (typeof id === "string" ? [id] : []));
     const known = [...(await this.#persist(() => this.#backend.fetch(ids))).values()];
-    if (known.length === 0) await this.#failBody(body, failure);
-    else if (known.every(({ state }) => state === "FAILURE")) await this.#joinFailed(body, failure);
+    const [first] = known;
+    if (first === undefined) await this.#failBody(body, failure);
+    else if (known.every(({ state }) => state === "FAILURE")) {
+      const before = readFailure(first.result, first.traceback);
+      await (isChordError(before) ? this.#failBody(body, before) : this.#joinFailed(body, before));
+    }
     await this.#persist(() => this.#backend.chords.end(claim, "failed"));
     return known.length === 0;
   }
@@ -124,18 +128,22 @@ export class Chords {
     await this.#backend.chords.watch(chordId, deadline);
   }
 
-  /** All that the body stood for is stored as failed; its errbacks and its own chord learn of it. Celery: `base.py:Backend.chord_error_from_stack`. */
+  /** All that the body stood for is stored as failed, with the results of its errbacks; then they and its own chord learn of it. Celery: `base.py:Backend.chord_error_from_stack`. */
   async #failBody(body: SignatureDict, failure: Failure): Promise<void> {
     const { rootId } = this.#teller;
     const told = new Map<string, readonly ResultNode[]>();
-    const calls = errbacksWithin(body);
-    for (const { errbacks, ...call } of calls) {
+    const calls = errbacksWithin(body).map(({ errbacks, ...call }) => ({ errbacks, call: { ...call, rootId } }));
+    const sends: (() => Promise<void>)[] = [];
+    for (const { errbacks, call } of calls) {
       const untold = errbacks.filter((errback) => !this.#hasHeard(errback));
-      told.set(call.id, await sendErrbacks({ ...call, rootId }, untold, failure, this.#parts, this.#delivery));
+      const dispatch = await readyErrbacks(call, untold, failure, this.#parts);
+      told.set(call.id, dispatch.results);
+      sends.push(() => sendErrbacks(call, dispatch, this.#parts, this.#delivery));
     }
-    for (const { errbacks } of calls) errbacks.forEach((errback) => this.#heard.add(encodeJson(errback, "errback")));
     const metas = tasksWithin(body).flatMap((task) => this.#record.neverRun(task, failure, told) ?? []);
     await this.#persist(() => this.#backend.store(metas));
+    for (const send of sends) await send();
+    for (const { errbacks } of calls) errbacks.forEach((errback) => this.#heard.add(encodeJson(errback, "errback")));
     await this.#joinFailed(body, failure);
   }
 

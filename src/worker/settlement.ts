@@ -16,7 +16,7 @@ import type { PoolOutcome, ReturnedOutcome } from "../pool/pool.ts";
 import { andThen } from "../util/and-then.ts";
 import { toError } from "../util/errors.ts";
 import { Chords } from "./chords.ts";
-import { sendErrbacks } from "./errbacks.ts";
+import { tellErrbacks } from "./errbacks.ts";
 import { workerLost } from "./failures.ts";
 import { ignoresResult } from "./ignores-result.ts";
 import type { WorkerParts } from "./parts.ts";
@@ -136,7 +136,7 @@ export class Settlement {
   /** False when a newer run has told of the task. */
   async #storeFailure(failure: Failure, children: readonly ResultNode[]): Promise<boolean> {
     if (!(await this.#store(this.#record.failed(failure, children)))) return false;
-    await sendErrbacks(this.#request, this.#request.followUps.errbacks, failure, this.#parts, this.#delivery);
+    await tellErrbacks(this.#request, this.#request.followUps.errbacks, failure, this.#parts, this.#delivery);
     const neverRun = await this.#stepsThatNeverRun();
     await this.#storeAll(neverRun.flatMap((step) => this.#record.neverRun(step, failure) ?? []));
     await this.#joinChords({ state: "FAILURE", result: failureDocument(failure) });

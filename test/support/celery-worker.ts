@@ -17,6 +17,8 @@ export interface CeleryWorkerOptions {
   readonly events?: boolean | "on demand";
   /** Whether it knows of other workers: mingles, gossips, and has a heart. @default false */
   readonly neighbourly?: boolean;
+  /** Seconds between its heartbeats; the others take it for gone after twice as long. @default 2 */
+  readonly heartbeatInterval?: number;
 }
 
 /** `celery worker`, as its users start it. */
@@ -34,10 +36,12 @@ export class CeleryWorker implements AsyncDisposable {
     pool = "prefork",
     events = false,
     neighbourly = false,
+    heartbeatInterval = 2,
   }: CeleryWorkerOptions): Promise<CeleryWorker> {
     const args = ["-m", "celery", "-A", app, "worker", "--loglevel", "INFO", "--pool", pool, "--concurrency", "2"];
     args.push("--queues", queues.join(","), "--hostname", `${queues.join("-").replaceAll(/[^\w-]/g, "")}@test`);
     if (!neighbourly) args.push("--without-gossip", "--without-mingle");
+    args.push("--heartbeat-interval", String(heartbeatInterval));
     if (events === true) args.push("--task-events");
     else if (events === false && !neighbourly) args.push("--without-heartbeat");
     const worker = new CeleryWorker(

@@ -110,7 +110,7 @@ export class Shop implements AsyncDisposable {
 
   /** A worker of Python's, stopped with the shop. */
   async pythonWorker(
-    options: Pick<CeleryWorkerOptions, "queues" | "pool" | "events" | "neighbourly">,
+    options: Pick<CeleryWorkerOptions, "queues" | "pool" | "events" | "neighbourly" | "heartbeatInterval">,
   ): Promise<CeleryWorker> {
     const place = { python: this.#python, directory: DIRECTORY, app: "shop", env: this.#env };
     const worker = await CeleryWorker.start({ ...place, ...options });

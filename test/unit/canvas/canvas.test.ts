@@ -103,13 +103,12 @@ describe("sending a canvas", () => {
         .pipe(call("e")),
     );
     for (const canvas of changed) expect(await canvas.delay()).toBe("sent");
-    expect(await canvasFromDict(dict("a"), sender).delay()).toBe("sent");
   });
 
   it("names app.send where there is no app", async () => {
     await expect(chain(call("a"), call("b")).delay()).rejects.toThrow(CanvasError);
     await expect(call("a").delay()).rejects.toThrow(
-      "delay: this canvas of a was made without an app. Send it with app.send(canvas).",
+      "delay: this canvas of a was made without an app, or of nothing that has one. Send it with app.send(canvas).",
     );
   });
 });
@@ -178,6 +177,27 @@ describe("composing", () => {
         call("d"),
       ).toDict(),
     );
+  });
+
+  it("keeps the arguments of a chain from Python that dissolves, and what follows it", () => {
+    const python = chain(call("b", 1), call("c")).toDict();
+    const inner = canvasFromDict({ ...python, args: [2], options: { chain: [dict("e"), dict("d")] } });
+    expect(chain(call("a"), inner, call("f")).toDict()).toEqual(
+      chain(call("a"), call("b", 2, 1), call("c"), call("d"), call("e"), call("f")).toDict(),
+    );
+  });
+
+  it.each([
+    ["a signature", () => call("a")],
+    ["a chain", () => chain(call("a"), call("b"))],
+    ["a group", () => group(call("a"))],
+    ["a chord", () => chord([call("a")], call("b"))],
+  ])("refuses options that nobody knows, in %s", (_, make: () => Canvas) => {
+    expect(() =>
+      make()
+        .set({ quue: "q" } as object)
+        .toDict(),
+    ).toThrow('unknown option "quue"; did you mean "queue"?');
   });
 
   it("hands a group's options down when it becomes a header, and keeps the members' own callbacks", () => {
