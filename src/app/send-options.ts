@@ -67,7 +67,7 @@ export interface PublishRetryPolicy {
 }
 
 /** For callers in JavaScript. */
-export const SEND_OPTION_NAMES = keysOf<SendOptions>({
+export const SEND_OPTION_NAMES: ReadonlySet<string> = keysOf<SendOptions>({
   signal: true,
   countdownMs: true,
   eta: true,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Celeriac, Ignore, Reject, UnreadableResultError } from "celeriac";
 import { memory } from "celeriac/memory";
@@ -176,6 +177,20 @@ describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
         await eventually(() => expect(heard).toEqual([body.options["task_id"]]));
       },
     );
+
+    it("have failed their body by the time that its errbacks ask for it", async () => {
+      app.task("ask", async (id: string) => void heard.push(await app.result(id).state()));
+      const body = call("list", { options: { link_error: [call("ask")] } });
+      const backend = await app.resultBackend();
+      const store = backend.store.bind(backend);
+      vi.spyOn(backend, "store").mockImplementation(async (metas) => {
+        if (metas.some(({ taskId }) => taskId === body.options["task_id"])) await sleep(300);
+        return store(metas);
+      });
+      await bed.worker(app);
+      await sendChord(app, [member("fail")], body);
+      await eventually(() => expect(heard).toEqual(["FAILURE"]));
+    });
 
     it("fail their body when a member is revoked", async () => {
       const body = call("list");
