@@ -52,9 +52,10 @@ describeWithEachCelery((peer) => {
     for (const hostname of ours) await shop.worker({ queues: ["typescript"], hostname });
     /** Each is counted by Python's workers from here on: they have heard its heartbeat by the time that we have. */
     const allHeard = async (...nodes: readonly string[]): Promise<void> => {
+      const silent = new Set([...ours, ...nodes]);
+      for (const node of silent) await ask(node, "ping");
       await using events = await shop.app.events({ pattern: "worker.heartbeat" });
       await shop.app.control.tell("heartbeat");
-      const silent = new Set([...ours, ...nodes]);
       for await (const { hostname } of events) {
         silent.delete(hostname);
         if (silent.size === 0) return;
