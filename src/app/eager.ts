@@ -1,4 +1,4 @@
-import { failureOfMembers, ignored, rejected, resultsOfMembers } from "../backend/chord-outcome.ts";
+import { culpritOf, failureBy, ignored, rejected, resultsOfMembers } from "../backend/chord-outcome.ts";
 import type { ChordPart } from "../backend/chords.ts";
 import { failureDocument, type Failure } from "../backend/failure.ts";
 import { childrenOf, tasksOfResult, type ResultNode } from "../backend/groups.ts";
@@ -125,16 +125,17 @@ export class EagerRuns implements ResultSource {
     const { chords, groups } = await this.resultBackend();
     const join = await chords.join(member, { state: part.state, result: part.result });
     if (join.kind !== "complete") return;
-    const failed = failureOfMembers(join.parts, body);
-    if (failed === undefined) {
+    const culprit = culpritOf(join.parts);
+    if (culprit === undefined) {
       const results = resultsOfMembers(join.parts, await groups.restore(member.chordId));
       await this.runAll(await bodyOfChord(body, results, request, this.#options.producer));
     } else {
+      const failed = failureBy(culprit, body);
       for (const { errbacks, ...call } of errbacksWithin(body))
         await this.#tellErrbacks({ ...call, rootId: request.rootId }, errbacks, failed);
       await this.#failAll(tasksWithin(body), failed, request);
     }
-    await chords.end(member, failed === undefined ? "sent" : "failed");
+    await chords.end(member, culprit === undefined ? "sent" : "failed");
   }
 
   /** What will never run has failed, and so have the chords that wait for it. */

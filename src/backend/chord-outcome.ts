@@ -20,16 +20,18 @@ export function chordOverdue({ size, came, names, deadline }: Omit<OverdueChord,
   return chordError(`${came} of ${size} members came${who}, none for ${deadline.ms / 1000} s, ${rest}`);
 }
 
+/** The member on whose account a chord's body never runs; undefined when all succeeded. */
+export function culpritOf(parts: readonly ChordPart[]): ChordPart | undefined {
+  return parts.find(({ state }) => state === "FAILURE" || state === "REVOKED");
+}
+
 /**
- * Why a chord's body never runs: one of the members failed; undefined when none did. Tasks of a group have the member's own failure, as in Celery:
- * `celery/backends/base.py:Backend._handle_group_chord_error`.
+ * How a body ends that never runs: tasks of a group have the member's own failure, as in Celery: `celery/backends/base.py:Backend._handle_group_chord_error`.
  */
-export function failureOfMembers(parts: readonly ChordPart[], body: SignatureDict): Failure | undefined {
-  const culprit = parts.find(({ state }) => state === "FAILURE" || state === "REVOKED");
-  if (culprit === undefined) return undefined;
-  const failure = readFailure(culprit.result, null);
+export function failureBy({ taskId, result }: ChordPart, body: SignatureDict): Failure {
+  const failure = readFailure(result, null);
   if (body.subtask_type === "group") return failure;
-  return chordError(`Dependency ${culprit.taskId} raised ${reprFailure(failure)}`);
+  return chordError(`Dependency ${taskId} raised ${reprFailure(failure)}`);
 }
 
 /** What a chord's body is given: in the header's order, nested as the header was where that was kept, and last what was added on the way. */

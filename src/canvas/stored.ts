@@ -47,12 +47,18 @@ export function openedDict(stored: SignatureDict, steps: StoredSteps, first: Sig
   const { from, to } = steps;
   const ofEach = nesting === undefined ? {} : { replaced_task_nesting: nesting };
   const rest = from + 1 < to ? [storedDict({ ...steps, from: from + 1 }, { task_id: id, ...ofEach })] : [];
-  const [step, ...later] = stepsOf(wholeDict(stored, steps, [first, ...rest])) as [SignatureDict, ...SignatureDict[]];
+  const [step, ...later] = stepsOf(chainOf(stored, steps, [first, ...rest])) as [SignatureDict, ...SignatureDict[]];
   return leading(step, [...signaturesFrom(stored.options["chain"], "chain"), ...later.reverse()]);
 }
 
-/** All of the steps that a signature stands for, as the chain that they are. */
-export function wholeDict(
+/** All of the steps that a signature stands for: the chain that they are, or the only one, with what was said of the chain. */
+export function wholeDict(stored: SignatureDict, steps: StoredSteps, tasks: readonly SignatureDict[]): SignatureDict {
+  const chain = chainOf(stored, steps, tasks);
+  const [first, ...later] = stepsOf(chain);
+  return first === undefined || later.length > 0 ? chain : first;
+}
+
+function chainOf(
   { args, options }: SignatureDict,
   { queue: own }: StoredSteps,
   tasks: readonly SignatureDict[],

@@ -35,20 +35,29 @@ export function tasksWithin(dict: SignatureDict): readonly SignatureDict[] {
 
 /**
  * The errbacks of a signature, and whose failure they are to hear of: a group's are those of each of its tasks, a chord's
- * those of its body, a chain's those of its first step, by the id of the chain's result.
+ * those of its body, a chain's those of its first step, by the id of the chain's result where that is a task's.
  */
 export function errbacksWithin(dict: SignatureDict): readonly UnrunCall[] {
   if (dict.subtask_type === "group") return membersOf(dict).flatMap(errbacksWithin);
   if (dict.subtask_type === "chain") {
     const told = stepsOf(dict).slice(0, 1).flatMap(errbacksWithin);
     const { task_id: id } = dict.options;
-    return told.length === 1 && typeof id === "string" ? told.map((call) => ({ ...call, id })) : told;
+    return told.length === 1 && typeof id === "string" && !endsInGroup(dict)
+      ? told.map((call) => ({ ...call, id }))
+      : told;
   }
   if (dict.subtask_type === "chord") return errbacksWithin(chordPartsOf(dict).body);
   const { task_id: id, link_error: linkError } = dict.options;
   if (typeof id !== "string") return [];
   const { task, args, kwargs } = dict;
   return [{ id, task, args, kwargs, errbacks: signaturesFrom(linkError, "link_error") }];
+}
+
+/** Whether a signature's result is a group's, by whose id no task is known. */
+function endsInGroup(dict: SignatureDict): boolean {
+  const last = dict.subtask_type === "chain" ? stepsOf(dict).at(-1) : undefined;
+  if (last !== undefined) return endsInGroup(last);
+  return dict.subtask_type === "chord" ? endsInGroup(chordPartsOf(dict).body) : dict.subtask_type === "group";
 }
 
 /** Whether a signature, once it starts, counts results. */

@@ -1,6 +1,6 @@
 import { announce } from "../app/dispatch.ts";
 import { bodyOfChord, stepsThatNeverRun } from "../app/follow-ups.ts";
-import { chordError, failureOfMembers, isChordError, resultsOfMembers } from "../backend/chord-outcome.ts";
+import { chordError, culpritOf, failureBy, isChordError, resultsOfMembers } from "../backend/chord-outcome.ts";
 import type { ChordDeadline, ChordPart, OverdueChord } from "../backend/chords.ts";
 import { describeFailure, failureDocument, failureOf, readFailure, type Failure } from "../backend/failure.ts";
 import type { ResultNode } from "../backend/groups.ts";
@@ -17,6 +17,11 @@ import type { LoggedTask } from "./task-fields.ts";
 
 /** How a member ended. */
 type Outcome = Omit<ChordPart, "taskId">;
+
+/** A body that never runs, by what it is as a whole: a message may name what is stored elsewhere. */
+interface FailedBody {
+  readonly failureOf: (whole: SignatureDict) => Failure;
+}
 
 /** In whose name the chords learn of it: a task that has ended, or a body whose members do not come. */
 export type Teller = LoggedTask & Pick<TaskRequest, "id" | "rootId">;
@@ -90,23 +95,23 @@ export class Chords {
   async #join(task: ChordTask, outcome: Outcome): Promise<void> {
     const end = await this.#persist(() => this.#joinOrSend(task, outcome));
     if (end === "not ours") return;
-    if (end !== "sent") await this.#failBody(await this.#whole(task.body), end.failure);
+    if (end !== "sent") {
+      const body = await this.#whole(task.body);
+      await this.#failBody(body, end.failureOf(body));
+    }
     await this.#persist(() => this.#backend.chords.end(task.member, end === "sent" ? "sent" : "failed"));
   }
 
   /** Joins anew before every try to send: the claim on the body is renewed, or seen to be lost. */
-  async #joinOrSend(
-    { member, body }: ChordTask,
-    outcome: Outcome,
-  ): Promise<"not ours" | "sent" | { readonly failure: Failure }> {
+  async #joinOrSend({ member, body }: ChordTask, outcome: Outcome): Promise<"not ours" | "sent" | FailedBody> {
     let step = "Join";
     try {
       const join = await this.#backend.chords.join(member, outcome);
       if (join.kind === "claimed") throw new ChordClaimedError(member.chordId);
       if (join.kind === "unwatched") await this.#watch(member.chordId, body);
       if (join.kind !== "complete") return "not ours";
-      const failure = failureOfMembers(join.parts, body);
-      if (failure !== undefined) return { failure };
+      const culprit = culpritOf(join.parts);
+      if (culprit !== undefined) return { failureOf: (whole) => failureBy(culprit, whole) };
       const results = resultsOfMembers(join.parts, await this.#backend.groups.restore(member.chordId));
       step = "Callback";
       const dispatch = await bodyOfChord(body, results, this.#teller, this.#parts.producer);
@@ -116,7 +121,8 @@ export class Chords {
       return "sent";
     } catch (error) {
       if (isPassing(error)) throw error;
-      return { failure: chordError(`${step} error: ${describeFailure(failureOf(error))}`) };
+      const failure = chordError(`${step} error: ${describeFailure(failureOf(error))}`);
+      return { failureOf: () => failure };
     }
   }
 

@@ -124,6 +124,20 @@ describe.each(TEST_BEDS)("a large canvas on %s", (bedName) => {
     expect(errors.filter((error) => !String(error).includes("no such luck"))).toEqual([]);
   }, 60_000);
 
+  it("fails each task of a group with what a member of the header threw", async () => {
+    const { app, sent } = await open();
+    const broken = chordDict(
+      [...repeat(3, () => call("one")), call("fail")],
+      groupDict(repeat(100, () => call("sum"))),
+    );
+    const frozen = freeze(broken, { newId: () => crypto.randomUUID() });
+    await app.send(canvasFromDict(frozen?.signature));
+    const ids = frozen === undefined ? [] : tasksOfResult(frozen.result);
+    expect(ids).toHaveLength(100);
+    for (const id of ids) await expect(app.result(id).get(WAIT)).rejects.toMatchObject({ remoteType: "TypeError" });
+    expect(sent.canvases).toBe(1);
+  }, 60_000);
+
   it("goes on after steps that are run again, and that others take the place of", async () => {
     const { app } = await open();
     const steps = chainDict([

@@ -38,6 +38,8 @@ describe("a signature that never runs", () => {
     expect(
       ids(chainDict([call("a", { link_error: call("x") })], { task_id: "chain", link_error: [call("y")] })),
     ).toEqual([["chain", ["x", "y"]]]);
+    const endsInGroup = chainDict([call("a", { link_error: call("x") }), groupDict([call("b")])], { task_id: "group" });
+    expect(ids(endsInGroup)).toEqual([["a", ["x"]]]);
     const group = groupDict([call("a", { link_error: [call("x")] }), call("b")], { link_error: [call("y")] });
     expect(ids(group)).toEqual([
       ["a", ["x", "y"]],
