@@ -87,10 +87,12 @@ export function leading(dict: SignatureDict, chain: unknown): SignatureDict {
 }
 
 /**
- * As a member of a group, and of a chord: those are that end it, written into each, as Python's workers read it nowhere else. Celery:
+ * As a member of a group, and of a chord: those are that end it, written into each, as Python's workers read it nowhere else. What is a member already
+ * hands down its own. Celery:
  * `celery/canvas.py:_chain.prepare_steps`, `group._freeze_unroll`, `_chord.freeze`.
  */
 function enrolled(dict: SignatureDict, membership: Options): SignatureDict {
+  if ((dict.options["group_id"] ?? null) !== null) return handed(dict, membership);
   switch (dict.subtask_type) {
     case "chain": {
       const steps = [...tasksOf(dict)];

@@ -56,10 +56,10 @@ export function deviations(
   ];
 }
 
-/** Where the body of a chord that failed is a chain, Celery tells its errbacks of the first step or of the last, as it comes. */
+/** Where a chain never begins since a chord failed, its errbacks are told of its first step or of its last, as it comes: both failed of the same. */
 function failureText(failed: string, ends: ReadonlyMap<string, string>): string {
   const end = ends.get(failed);
-  return end?.startsWith("FAILURE ChordError") === true ? end : failed;
+  return end?.startsWith("FAILURE ") === true ? end : failed;
 }
 
 /**
