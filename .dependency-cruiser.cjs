@@ -30,6 +30,7 @@ const CONNECT = "^src/app/connect\\.ts$";
 
 /** Technology → the packages and modules of Node that only its adapter may import. */
 const DRIVERS = {
+  postgres: "(^|/)pg(/|$)",
   redis: "(^|/)ioredis(/|$)",
   sqlite: "(^|/)better-sqlite3(/|$)|^(node:)?sqlite$",
 };

@@ -17,6 +17,8 @@ const ADAPTERS: Readonly<Record<string, (url: string, transport: TransportOption
   "redis+socket": redisAdapter,
   unix: redisAdapter,
   sentinel: redisAdapter,
+  postgres: postgresAdapter,
+  postgresql: postgresAdapter,
 };
 
 /** The adapter that a URL names, or the one given, which has its options. `option` names the setting in errors. Rejects with ConfigError. */
@@ -68,6 +70,16 @@ function redisOptions({ globalKeyprefix, masterName, sentinelKwargs }: Transport
     ...(sentinelKwargs?.username === undefined ? {} : { sentinelUsername: sentinelKwargs.username }),
     ...(sentinelKwargs?.password === undefined ? {} : { sentinelPassword: sentinelKwargs.password }),
   };
+}
+
+async function postgresAdapter(url: string): Promise<Adapter> {
+  const { postgres, PostgresUrlError } = await import("../adapters/postgres/index.ts");
+  try {
+    return postgres({ url });
+  } catch (error) {
+    if (!(error instanceof PostgresUrlError)) throw error;
+    throw new ConfigError(`"${maskUrl(url)}" cannot be used. ${error.message}`, { cause: error });
+  }
 }
 
 /** Results that live only in this process: eager mode's. */

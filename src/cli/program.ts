@@ -3,6 +3,7 @@ import { addCallCommand } from "./commands/call.ts";
 import { addConfigCommand } from "./commands/config.ts";
 import { addDeadLettersCommand } from "./commands/dead-letters.ts";
 import { addEventsCommand } from "./commands/events.ts";
+import { addPostgresCommand } from "./commands/postgres.ts";
 import { addPurgeCommand } from "./commands/purge.ts";
 import { addQueuesCommand } from "./commands/queues.ts";
 import { addRemoteCommands } from "./commands/remote.ts";
@@ -30,6 +31,7 @@ const COMMANDS = [
   addEventsCommand,
   addTopCommand,
   addRemoteCommands,
+  addPostgresCommand,
   addConfigCommand,
 ];
 

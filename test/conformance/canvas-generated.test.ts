@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { Random } from "../../chaos/random.ts";
 import { Canvases } from "../support/canvas-model/canvases.ts";
 import { generateCanvas, type GenerateOptions } from "../support/canvas-model/generate.ts";
-import { openTestBed, TEST_BEDS } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS } from "../support/test-apps.ts";
 
 /** CELERIAC_TEST_CANVASES of them for each backend, from CELERIAC_TEST_CANVAS_SEED on. */
 const COUNT = Number(process.env["CELERIAC_TEST_CANVASES"] ?? 60);
@@ -13,7 +13,7 @@ const BATCH = 20;
 
 const FATES: GenerateOptions["fates"] = ["fails", "retried", "revoked", "expired", "redelivered", "replaced"];
 
-it.each(TEST_BEDS)(
+it.each(RESULT_BEDS)(
   "canvases that are generated do what the model says, on %s",
   { timeout: 30_000 + COUNT * 500 },
   async (bedName) => {

@@ -5,14 +5,14 @@ import { canvasFromDict } from "../../src/canvas/from-dict.ts";
 import { chainDict, chordDict, groupDict, withOptions } from "../../src/canvas/dicts.ts";
 import { freeze } from "../../src/canvas/freeze.ts";
 import type { SignatureDict } from "../../src/message/task-request.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const WAIT = { timeoutMs: 60_000 };
 
 /** On a queue of its own: a worker that may store does so with what others have sent. */
 const NEVER = { taskCanvasStorage: "never", taskDefaultQueue: "never" } as const;
 
-describe.each(TEST_BEDS)("a large canvas on %s", (bedName) => {
+describe.each(RESULT_BEDS)("a large canvas on %s", (bedName) => {
   let bed: TestBed;
   beforeEach(async () => {
     bed = await openTestBed(bedName);

@@ -3,7 +3,7 @@ import { chain, chord, group, task, type Canvas, type Fate } from "../support/ca
 import { Canvases } from "../support/canvas-model/canvases.ts";
 import { DIFFERENCES } from "../support/canvas-model/quirks.ts";
 import { fated, REPLACEMENTS, SHAPES } from "../support/canvas-model/shapes.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 /** What becomes of one task, in every place of every shape. */
 const FATES: readonly Fate[] = [
@@ -27,7 +27,7 @@ const ADDING: Readonly<Record<string, Canvas>> = {
   ),
 };
 
-describe.each(TEST_BEDS)("canvases on %s", (bedName) => {
+describe.each(RESULT_BEDS)("canvases on %s", (bedName) => {
   let bed: TestBed;
   let canvases: Canvases;
   beforeAll(async () => {

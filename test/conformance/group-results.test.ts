@@ -4,12 +4,12 @@ import { type GroupResult, TaskRevokedError, type AsyncResult, type Celeriac } f
 import type { ResultNode } from "../../src/backend/groups.ts";
 import { groupNode, metaOf, taskNode } from "../support/canvas-results.ts";
 import { eventually } from "../support/eventually.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 import { watchedTasks } from "../support/watched-tasks.ts";
 
 const WAIT = { timeoutMs: 10_000 };
 
-describe.each(TEST_BEDS)("results of groups on %s", (bedName) => {
+describe.each(RESULT_BEDS)("results of groups on %s", (bedName) => {
   let bed: TestBed;
   let app: Celeriac;
   beforeEach(async () => {

@@ -5,13 +5,13 @@ import { encodeCommand } from "../../src/control/command.ts";
 import { PAUSES_CHANGED } from "../../src/app/queue-pauses.ts";
 import { deferred } from "../../src/util/deferred.ts";
 import { eventually } from "../support/eventually.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const WAIT = { timeoutMs: 10_000 };
 const NOT_PAUSED = expect.not.objectContaining({ paused: expect.anything() as unknown }) as unknown;
 const PAUSED = "queue paused, nothing is taken from it";
 
-describe.each(TEST_BEDS)("paused queues on %s", (bedName) => {
+describe.each(RESULT_BEDS)("paused queues on %s", (bedName) => {
   let bed: TestBed;
   /** Of another process. */
   let operator: Celeriac;

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Celeriac, RateLimitOptions } from "celeriac";
 import { eventually } from "../support/eventually.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const NODE = "celeriac@here";
 const WAIT = { timeoutMs: 20_000 };
 
-describe.each(TEST_BEDS)("rate limits on %s", (bedName) => {
+describe.each(RESULT_BEDS)("rate limits on %s", (bedName) => {
   let bed: TestBed;
   beforeEach(async () => {
     bed = await openTestBed(bedName);

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { TaskContext } from "celeriac";
 import { deferred } from "../../src/util/deferred.ts";
 import { eventually } from "../support/eventually.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const NODE = "celeriac@here";
 const WAIT = { timeoutMs: 10_000 };
 
-describe.each(TEST_BEDS)("what runs when it is revoked, on %s", (bedName) => {
+describe.each(RESULT_BEDS)("what runs when it is revoked, on %s", (bedName) => {
   let bed: TestBed;
   beforeEach(async () => {
     bed = await openTestBed(bedName);

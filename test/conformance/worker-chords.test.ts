@@ -8,12 +8,12 @@ import { encodeTask } from "../../src/message/protocol-v2.ts";
 import { NO_FOLLOW_UPS, type SignatureDict, type TaskRequest } from "../../src/message/task-request.ts";
 import { eventually } from "../support/eventually.ts";
 import { taskRequest } from "../support/task-request.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const WAIT = { timeoutMs: 10_000 };
 
 /** Chords as Python's Celery sends them: each member carries the body. */
-describe.each(TEST_BEDS)("a worker's chords on %s", (bedName) => {
+describe.each(RESULT_BEDS)("a worker's chords on %s", (bedName) => {
   let bed: TestBed;
   let app: Celeriac;
   let heard: unknown[];

@@ -21,11 +21,11 @@ import { NO_FOLLOW_UPS, type FollowUps, type SignatureDict } from "../../src/mes
 import { deferred } from "../../src/util/deferred.ts";
 import { eventually } from "../support/eventually.ts";
 import { taskRequest } from "../support/task-request.ts";
-import { openTestBed, TEST_BEDS, type TestBed } from "../support/test-apps.ts";
+import { openTestBed, RESULT_BEDS, type TestBed } from "../support/test-apps.ts";
 
 const WAIT = { timeoutMs: 10_000 };
 
-describe.each(TEST_BEDS)("a worker on %s", (bedName) => {
+describe.each(RESULT_BEDS)("a worker on %s", (bedName) => {
   let bed: TestBed;
   beforeEach(async () => {
     bed = await openTestBed(bedName);

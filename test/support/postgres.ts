@@ -50,21 +50,67 @@ async function programFolders(): Promise<readonly string[]> {
 }
 
 async function startFrom(folder: string): Promise<RunningService> {
-  const user = await unprivilegedUser();
-  const data = await mkdtemp(join(tmpdir(), "celeriac-postgres-"));
-  if (user.uid !== undefined && user.gid !== undefined) await chown(data, user.uid, user.gid);
-  const remove = (): Promise<void> => rm(data, { recursive: true, force: true });
-  try {
-    const initialise = ["-D", data, "-U", "celeriac", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-    await output(join(folder, "initdb"), initialise, user);
-    const port = await freePort();
-    const server = spawnServer(join(folder, "postgres"), data, port, user);
-    const url = `postgres://celeriac@127.0.0.1:${port}/postgres`;
-    await untilItAnswers(server, url);
-    return { url, stop: () => ended(server).then(remove) };
-  } catch (error) {
-    await remove();
-    throw error;
+  const server = await PostgresServer.startFrom(folder);
+  return { url: server.url, stop: () => server[Symbol.asyncDispose]() };
+}
+
+/** A server of a test's own, on a free port of the loopback, that is stopped, killed and started again. */
+export class PostgresServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #data: string;
+  readonly #user: User;
+  #running: ChildProcess | undefined;
+
+  /** Undefined where no PostgreSQL is installed. */
+  static async start(): Promise<PostgresServer | undefined> {
+    const [folder] = await programFolders();
+    return folder === undefined ? undefined : PostgresServer.startFrom(folder);
+  }
+
+  static async startFrom(folder: string): Promise<PostgresServer> {
+    const user = await unprivilegedUser();
+    const data = await mkdtemp(join(tmpdir(), "celeriac-postgres-"));
+    if (user.uid !== undefined && user.gid !== undefined) await chown(data, user.uid, user.gid);
+    const server = new PostgresServer(folder, data, user, await freePort());
+    try {
+      const initialise = ["-D", data, "-U", "celeriac", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
+      await output(join(folder, "initdb"), initialise, user);
+      await server.start();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(folder: string, data: string, user: User, port: number) {
+    this.#folder = folder;
+    this.#data = data;
+    this.#user = user;
+    this.port = port;
+  }
+
+  get url(): string {
+    return `postgres://celeriac@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** After `stop`: on the same port, with what it wrote. */
+  async start(): Promise<void> {
+    const server = spawnServer(join(this.#folder, "postgres"), this.#data, this.port, this.#user);
+    this.#running = server;
+    await untilItAnswers(server, this.url);
+  }
+
+  /** `SIGINT` is PostgreSQL's fast shutdown, `SIGQUIT` a crash: all its processes end at once, and what was not written is lost. */
+  async stop(signal: "SIGINT" | "SIGQUIT" = "SIGINT"): Promise<void> {
+    if (this.#running !== undefined) await ended(this.#running, signal);
+    this.#running = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.#data, { recursive: true, force: true });
   }
 }
 
@@ -90,11 +136,11 @@ async function untilItAnswers(server: ChildProcess, url: string): Promise<void> 
   }
 }
 
-/** Asks the server for its fast shutdown: connections are cut, nothing is left running. */
-async function ended(server: ChildProcess): Promise<void> {
+/** Asks the server for its fast shutdown, unless told otherwise: connections are cut, nothing is left running. */
+async function ended(server: ChildProcess, signal: NodeJS.Signals = "SIGINT"): Promise<void> {
   if (hasEnded(server)) return;
   const exit = once(server, "exit");
-  server.kill("SIGINT");
+  server.kill(signal);
   await exit;
 }
 

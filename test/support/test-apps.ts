@@ -7,6 +7,9 @@ import { sqlite } from "celeriac/sqlite";
 import { Worker, type WorkerOptions } from "celeriac/worker";
 import type { Adapter } from "../../src/adapters/adapter.ts";
 import { recordingLogger, type RecordedLine } from "./recording-logger.ts";
+import { beside } from "./beside.ts";
+import { HAS_POSTGRES } from "./postgres-places.ts";
+import { ownPlaceInPostgres } from "./postgres-of-file.ts";
 import { HAS_REDIS } from "./redis.ts";
 import { ownPlaceInRedis } from "./redis-of-file.ts";
 
@@ -25,10 +28,18 @@ const PLACES = {
   memory: () => memory(),
   sqlite: (directory) => sqlite({ path: join(directory, "test.db") }),
   redis: () => ownPlaceInRedis(),
+  "sqlite, with results and keys in postgres": (directory) =>
+    beside(sqlite({ path: join(directory, "test.db") }), ownPlaceInPostgres()),
 } as const satisfies Readonly<Record<string, (directory: string) => Adapter | Promise<Adapter>>>;
 
 export type TestBedName = keyof typeof PLACES;
 export const TEST_BEDS: readonly TestBedName[] = ["memory", "sqlite", ...(HAS_REDIS ? (["redis"] as const) : [])];
+
+/** For what is made of results and keys more than of messages. */
+export const RESULT_BEDS: readonly TestBedName[] = [
+  ...TEST_BEDS,
+  ...(HAS_POSTGRES ? (["sqlite, with results and keys in postgres"] as const) : []),
+];
 
 export async function openTestBed(name: TestBedName): Promise<TestBed> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-test-"));

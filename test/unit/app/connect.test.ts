@@ -51,3 +51,22 @@ describe("a URL of a Redis", () => {
     expect((await connectAdapter("broker", "sentinel://a", { masterName: "main" })).url).toBe("sentinel://a");
   });
 });
+
+describe("a URL of a Postgres", () => {
+  it.each(["postgres://localhost/app", "postgresql://localhost?schema=jobs"])(
+    "is taken for results and keys, and connects to nothing yet: %s",
+    async (url) => {
+      const adapter = await connectAdapter("resultBackend", url);
+      expect(adapter.url).toBe(url);
+      expect(adapter.createResultBackend).toBeDefined();
+      expect(adapter.createKeyStore).toBeDefined();
+      expect(adapter.createBroker).toBeUndefined();
+    },
+  );
+
+  it("shows no password", async () => {
+    const refused = connectAdapter("resultBackend", "postgres://ann:secret@localhost?pool=1");
+    await expect(refused).rejects.toThrow(ConfigError);
+    await expect(refused).rejects.toThrow('"postgres://ann:***@localhost?pool=1" cannot be used. The Postgres URL has');
+  });
+});

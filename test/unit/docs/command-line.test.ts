@@ -19,6 +19,10 @@ describe("the reference of the command line", () => {
     ),
     ["inspect", "src/cli/commands/remote.ts"],
     ...["pause", "resume"].map((name): [string, string] => [`queues ${name}`, `src/cli/commands/queues/${name}.ts`]),
+    ...["migrate", "roles"].map((name): [string, string] => [
+      `postgres ${name}`,
+      `src/cli/commands/postgres/${name}.ts`,
+    ]),
     ...["list", "show", "replay", "drop"].map((name): [string, string] => [
       `dead-letters ${name}`,
       `src/cli/commands/dead-letters/${name}.ts`,
