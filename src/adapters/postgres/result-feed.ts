@@ -1,3 +1,4 @@
+import { FollowedWatch, type WatchFeed } from "../../backend/followed-watch.ts";
 import type { ResultWatch } from "../../backend/result-backend.ts";
 import type { TaskMeta } from "../../backend/task-meta.ts";
 import { Batcher } from "../../util/batcher.ts";
@@ -18,9 +19,9 @@ export interface ResultFeedOptions {
 const RETRY_MS = 1_000;
 
 /** Tells watchers of new results: a notification brings the ids of what was stored, and those that are watched are read. */
-export class ResultFeed implements Disposable {
+export class ResultFeed implements WatchFeed, Disposable {
   readonly #options: ResultFeedOptions;
-  readonly #watches = new Map<string, Set<PostgresWatch>>();
+  readonly #watches = new Map<string, Set<FollowedWatch>>();
   /** What is watched from one turn of the event loop on is one reading. */
   readonly #arrivals: Batcher<string, undefined>;
   /** And so is what is told in one, or while another reading is under way. */
@@ -34,11 +35,11 @@ export class ResultFeed implements Disposable {
   }
 
   watch(listener: (meta: TaskMeta) => void): ResultWatch {
-    return new PostgresWatch(this, listener);
+    return new FollowedWatch(this, listener);
   }
 
   /** Resolves once all that is stored from now on will be told to this watch, and what is there was. */
-  async follow(watch: PostgresWatch, taskIds: readonly string[]): Promise<void> {
+  async follow(watch: FollowedWatch, taskIds: readonly string[]): Promise<void> {
     for (const taskId of taskIds) {
       const watches = this.#watches.get(taskId);
       if (watches === undefined) this.#watches.set(taskId, new Set([watch]));
@@ -47,7 +48,7 @@ export class ResultFeed implements Disposable {
     await this.#arrivals.addAll(taskIds);
   }
 
-  unfollow(watch: PostgresWatch, taskIds: Iterable<string>): void {
+  unfollow(watch: FollowedWatch, taskIds: Iterable<string>): void {
     for (const taskId of taskIds) {
       const watches = this.#watches.get(taskId);
       if (watches?.delete(watch) === true && watches.size === 0) this.#watches.delete(taskId);
@@ -111,43 +112,5 @@ function idsIn(payload: string): readonly string[] {
     return Array.isArray(ids) ? ids.filter((id): id is string => typeof id === "string") : [];
   } catch {
     return [];
-  }
-}
-
-class PostgresWatch implements ResultWatch {
-  readonly #feed: ResultFeed;
-  readonly #listener: (meta: TaskMeta) => void;
-  readonly #taskIds = new Set<string>();
-  #isDisposed = false;
-
-  constructor(feed: ResultFeed, listener: (meta: TaskMeta) => void) {
-    this.#feed = feed;
-    this.#listener = listener;
-  }
-
-  async add(taskIds: readonly string[]): Promise<void> {
-    if (this.#isDisposed || taskIds.length === 0) return;
-    for (const taskId of taskIds) this.#taskIds.add(taskId);
-    try {
-      await this.#feed.follow(this, taskIds);
-    } catch (error) {
-      this.remove(taskIds);
-      throw error;
-    }
-  }
-
-  remove(taskIds: readonly string[]): void {
-    for (const taskId of taskIds) this.#taskIds.delete(taskId);
-    this.#feed.unfollow(this, taskIds);
-  }
-
-  hear(meta: TaskMeta): void {
-    this.#listener(meta);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    this.#feed.unfollow(this, this.#taskIds);
-    this.#taskIds.clear();
   }
 }
