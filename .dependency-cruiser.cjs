@@ -32,6 +32,7 @@ const CONNECT = "^src/app/connect\\.ts$";
 const DRIVERS = {
   postgres: "(^|/)pg(/|$)",
   redis: "(^|/)ioredis(/|$)",
+  amqp: "(^|/)amqplib(/|$)",
   sqlite: "(^|/)better-sqlite3(/|$)|^(node:)?sqlite$",
 };
 

@@ -39,7 +39,7 @@ export function sqlitePlace(directory: string): Place {
     url: `sqlite:${join(directory, "hunt.db")}`,
     messages: async (broker) => {
       const depth = await broker.inspect(QUEUE);
-      return depth === undefined ? NaN : depth.ready + depth.delayed + depth.unacked;
+      return depth === undefined ? NaN : depth.ready + (depth.delayed ?? 0) + (depth.unacked ?? 0);
     },
     keep: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -19,6 +19,9 @@ const ADAPTERS: Readonly<Record<string, (url: string, transport: TransportOption
   sentinel: redisAdapter,
   postgres: postgresAdapter,
   postgresql: postgresAdapter,
+  amqp: amqpAdapter,
+  amqps: amqpAdapter,
+  pyamqp: amqpAdapter,
 };
 
 /** The adapter that a URL names, or the one given, which has its options. `option` names the setting in errors. Rejects with ConfigError. */
@@ -78,6 +81,16 @@ async function postgresAdapter(url: string): Promise<Adapter> {
     return postgres({ url });
   } catch (error) {
     if (!(error instanceof PostgresUrlError)) throw error;
+    throw new ConfigError(`"${maskUrl(url)}" cannot be used. ${error.message}`, { cause: error });
+  }
+}
+
+async function amqpAdapter(url: string): Promise<Adapter> {
+  const { amqp, AmqpUrlError } = await import("../adapters/amqp/index.ts");
+  try {
+    return amqp({ url });
+  } catch (error) {
+    if (!(error instanceof AmqpUrlError)) throw error;
     throw new ConfigError(`"${maskUrl(url)}" cannot be used. ${error.message}`, { cause: error });
   }
 }

@@ -62,6 +62,8 @@ export interface BrokerFeatures {
   readonly maxMessageBytes: number;
   /** Whether publications may have a `unique` key; where not, those that do are published like any other. */
   readonly uniqueKeys: boolean;
+  /** Whether what is requeued or handed back has the place that it had in its queue; where not, it goes behind what waits. */
+  readonly keepsPlace: boolean;
 }
 
 /** `idle` before connect; `lost` while a broken connection is being rebuilt. */
@@ -108,8 +110,10 @@ export interface RemoveOptions extends Abortable {
 
 export interface QueueDepth {
   readonly ready: number;
-  readonly delayed: number;
-  readonly unacked: number;
+  /** Undefined where the broker cannot tell. */
+  readonly delayed: number | undefined;
+  /** Undefined where the broker cannot tell. */
+  readonly unacked: number | undefined;
   /** Undefined where the broker cannot tell. */
   readonly consumers: number | undefined;
 }

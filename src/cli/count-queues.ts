@@ -3,9 +3,12 @@ import type { QueueDepth } from "../broker/broker.ts";
 import { pauseJson, type PauseJson } from "./describe-pause.ts";
 import { knownQueues } from "./known-queues.ts";
 
-export interface QueueLine extends Omit<QueueDepth, "consumers"> {
+/** Null is what the broker cannot tell. */
+export interface QueueLine {
   readonly name: string;
-  /** Null where the broker cannot tell. */
+  readonly ready: number;
+  readonly delayed: number | null;
+  readonly unacked: number | null;
   readonly consumers: number | null;
   /** Null for one that is not. */
   readonly paused: PauseJson | null;
@@ -21,7 +24,10 @@ export async function countQueues(app: Celeriac): Promise<readonly QueueLine[]> 
       const { ready, delayed, unacked, consumers } = (await broker.inspect(name)) ?? NOT_USED_YET;
       const pause = pauses.get(name);
       const paused = pause === undefined ? null : pauseJson(pause);
-      return { name, ready, delayed, unacked, consumers: consumers ?? null, paused };
+      return {
+        ...{ name, ready, paused },
+        ...{ delayed: delayed ?? null, unacked: unacked ?? null, consumers: consumers ?? null },
+      };
     }),
   );
 }

@@ -2,6 +2,8 @@ import { eventually } from "./eventually.ts";
 import { leaveOut } from "./left-out.ts";
 import { postgresAnswers, startLocalPostgres } from "./postgres.ts";
 import { output } from "./processes.ts";
+import { hasRabbitMqProgram, startLocalRabbitMq } from "./rabbitmq.ts";
+import { rabbitMqAnswers } from "./rabbitmq-vhost.ts";
 import type { RunningService } from "./running-service.ts";
 import { installSystemPackages } from "./system-packages.ts";
 
@@ -15,6 +17,8 @@ interface Service {
   readonly image: string;
   readonly imageEnvironment: readonly string[];
   readonly port: number;
+  /** Another port inside, which the URL names by `?management=`. @default none */
+  readonly managementPort?: number;
   /** Debian's packages with its programs. */
   readonly packages: readonly string[];
   /** Whether a server answers there. Never rejects. */
@@ -34,6 +38,31 @@ const POSTGRES: Service = {
   answers: postgresAnswers,
   startLocal: startLocalPostgres,
 };
+
+const RABBITMQ: Service = {
+  name: "RabbitMQ",
+  variable: "CELERIAC_TEST_RABBITMQ_URL",
+  composeUrl: "amqp://guest:guest@127.0.0.1:5672?management=15672",
+  image: "rabbitmq:4-management-alpine",
+  imageEnvironment: [],
+  port: 5672,
+  managementPort: 15_672,
+  packages: ["rabbitmq-server"],
+  answers: rabbitMqAnswers,
+  startLocal: startLocalRabbitMq,
+};
+
+/**
+ * The same with a RabbitMQ. Tests that stop, kill or freeze one start it themselves, from installed programs: where a server runs already, or in Docker, and
+ * there are no programs, they alone are left out.
+ */
+export async function provideRabbitMq(): Promise<() => Promise<void>> {
+  const stop = await provide(RABBITMQ);
+  const { name, variable } = RABBITMQ;
+  const isThere = (process.env[variable] ?? "") !== "";
+  if (isThere && !hasRabbitMqProgram()) leaveOut(`tests that stop a ${name}`, "no rabbitmq-server is installed");
+  return stop;
+}
 
 /** For vitest's `globalSetup`: a PostgreSQL server, found or started, whose URL the tests read from the variable. */
 export function providePostgres(): Promise<() => Promise<void>> {
@@ -91,21 +120,31 @@ async function startInDocker(service: Service): Promise<RunningService | undefin
   const engine = await output("docker", ["info", "--format", "{{.ID}}"], { timeout: 10_000 }).catch(() => undefined);
   if (engine === undefined) return undefined;
   const environment = service.imageEnvironment.flatMap((variable) => ["--env", variable]);
-  const publish = `127.0.0.1::${service.port}`;
-  const id = await output("docker", ["run", "--rm", "--detach", "--publish", publish, ...environment, service.image]);
+  const ports = [service.port, service.managementPort].filter((port) => port !== undefined);
+  const publish = ports.flatMap((port) => ["--publish", `127.0.0.1::${port}`]);
+  const id = await output("docker", ["run", "--rm", "--detach", ...publish, ...environment, service.image]);
   const stop = async (): Promise<void> => {
     await output("docker", ["rm", "--force", id]);
   };
   try {
-    const address = await output("docker", ["port", id, `${service.port}/tcp`]);
     const url = new URL(service.composeUrl);
-    url.host = address.split("\n")[0] ?? "";
+    url.host = await publishedAt(id, service.port);
+    if (service.managementPort !== undefined) {
+      const { port } = new URL(`http://${await publishedAt(id, service.managementPort)}`);
+      url.searchParams.set("management", port);
+    }
     await untilItAnswers(service, url.href);
     return { url: url.href, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Where a port of a container is on this machine: `127.0.0.1:32768`. */
+async function publishedAt(container: string, port: number): Promise<string> {
+  const addresses = await output("docker", ["port", container, `${port}/tcp`]);
+  return addresses.split("\n")[0] ?? "";
 }
 
 async function installAndStart({ name, packages, startLocal }: Service): Promise<RunningService | undefined> {

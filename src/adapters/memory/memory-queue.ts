@@ -1,4 +1,5 @@
-import type { DeliveryNote, QueueDepth, UniqueKey } from "../../broker/broker.ts";
+import type { DeliveryNote, UniqueKey } from "../../broker/broker.ts";
+import type { StoreDepth } from "../../broker/queued/message-store.ts";
 import type { Message } from "../../message/message.ts";
 import type { Queue } from "../../routing/topology.ts";
 import { MinHeap } from "../../util/min-heap.ts";
@@ -76,7 +77,7 @@ export class MemoryQueue {
     return this.#ready.size > 0 ? 0 : (this.#delayed.peek()?.until ?? Infinity);
   }
 
-  count(now: number): QueueDepth {
+  count(now: number): StoreDepth {
     this.#promote(now);
     return {
       ready: this.#ready.size,

@@ -1,7 +1,7 @@
-import type { DeadLetter, DeadLetterQuery, DeadLetterSelection, QueueDepth } from "../../broker/broker.ts";
+import type { DeadLetter, DeadLetterQuery, DeadLetterSelection } from "../../broker/broker.ts";
 import { UnroutableError } from "../../broker/errors.ts";
 import { LEASE_LOST, withNote } from "../../broker/queued/history.ts";
-import type { Leased, PushItem, Settlement, StoredExchange } from "../../broker/queued/message-store.ts";
+import type { Leased, PushItem, Settlement, StoreDepth, StoredExchange } from "../../broker/queued/message-store.ts";
 import { nextFence } from "../../broker/queued/next-fence.ts";
 import type { Topology } from "../../routing/topology.ts";
 import type { Clock } from "../../util/clock.ts";
@@ -126,7 +126,7 @@ export class MemoryQueues {
     return [...this.#queues.keys()];
   }
 
-  count(name: string): QueueDepth | undefined {
+  count(name: string): StoreDepth | undefined {
     const now = this.#now();
     return this.#queues.get(name)?.count(now);
   }

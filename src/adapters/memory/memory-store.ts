@@ -1,16 +1,11 @@
-import type {
-  BrokerFeatures,
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterSelection,
-  QueueDepth,
-} from "../../broker/broker.ts";
+import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterSelection } from "../../broker/broker.ts";
 import { BrokerUnavailableError } from "../../broker/errors.ts";
 import type {
   Leased,
   MessageStore,
   PushItem,
   Settlement,
+  StoreDepth,
   StoredExchange,
   TakeOptions,
 } from "../../broker/queued/message-store.ts";
@@ -24,6 +19,7 @@ const FEATURES: BrokerFeatures = {
   maxDelayMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 128 * 1024 * 1024,
   uniqueKeys: true,
+  keepsPlace: true,
 };
 
 export interface MemoryStoreOptions {
@@ -94,7 +90,7 @@ export class MemoryStore implements MessageStore {
     return this.#do((queues) => queues.queueNames());
   }
 
-  count(name: string): Promise<QueueDepth | undefined> {
+  count(name: string): Promise<StoreDepth | undefined> {
     return this.#do((queues) => queues.count(name));
   }
 

@@ -1,5 +1,5 @@
-import type { QueueDepth } from "../../broker/broker.ts";
 import { TopologyMismatchError } from "../../broker/errors.ts";
+import type { StoreDepth } from "../../broker/queued/message-store.ts";
 import type { Exchange, ExchangeType, Queue } from "../../routing/topology.ts";
 import { DELAYED, LEASED, READY } from "./schema.ts";
 import type { Sql } from "./shared-database.ts";
@@ -84,7 +84,7 @@ export function purgeSome(sql: Sql, queue: string, max: number): number {
 }
 
 /** Counted along the indexes, so that it is exact: some 10 ms for a million messages. */
-export function depthOf(sql: Sql, queue: string, now: number): QueueDepth & { readonly consumers: number } {
+export function depthOf(sql: Sql, queue: string, now: number): StoreDepth & { readonly consumers: number } {
   const count = (from: string, ...values: readonly (string | number)[]): number =>
     sql<{ readonly n: number }>(`SELECT count(*) AS n FROM ${from}`).get(...values)?.n ?? 0;
   const waiting = count(`messages WHERE queue = ? AND state = ${READY}`, queue);

@@ -1,15 +1,10 @@
-import type {
-  BrokerFeatures,
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterSelection,
-  QueueDepth,
-} from "../../broker/broker.ts";
+import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterSelection } from "../../broker/broker.ts";
 import type {
   Leased,
   MessageStore,
   PushItem,
   Settlement,
+  StoreDepth,
   StoredExchange,
   TakeOptions,
 } from "../../broker/queued/message-store.ts";
@@ -47,6 +42,7 @@ const FEATURES: BrokerFeatures = {
   maxDelayMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 128 * 1024 * 1024,
   uniqueKeys: true,
+  keepsPlace: true,
 };
 
 /** Messages purged in one transaction: it keeps others from writing for some 20 ms. */
@@ -152,7 +148,7 @@ export class SqliteStore implements MessageStore {
     return rows.map((row) => row.name);
   }
 
-  async count(queue: string): Promise<QueueDepth | undefined> {
+  async count(queue: string): Promise<StoreDepth | undefined> {
     await this.#removeExpiredQueues();
     return this.#database.read((sql) => {
       const now = this.#now();

@@ -58,7 +58,7 @@ export interface MessageStore extends AsyncDisposable {
   attend(consumer: string, queues: readonly string[], ttlMs: number): Promise<void>;
 
   queueNames(): Promise<readonly string[]>;
-  count(queue: string): Promise<QueueDepth | undefined>;
+  count(queue: string): Promise<StoreDepth | undefined>;
   purge(queue: string): Promise<number>;
   /** Conditions and removal are one step. */
   remove(queue: string, conditions: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<boolean>;
@@ -75,6 +75,12 @@ export interface MessageStore extends AsyncDisposable {
 export interface StoredExchange {
   readonly type: ExchangeType;
   readonly bindings: readonly Binding[];
+}
+
+/** A store can tell. */
+export interface StoreDepth extends QueueDepth {
+  readonly delayed: number;
+  readonly unacked: number;
 }
 
 /** One publication with the queues that its message goes to: at least one. */

@@ -43,7 +43,7 @@ function tableOf(queues: readonly QueueLine[]): string {
   const isAnyPaused = queues.some(({ paused }) => paused !== null);
   const columns = ["name", "ready", "delayed", "unacked", "consumers"];
   const rows = queues.map(({ name, ready, delayed, unacked, consumers, paused }) => {
-    const cells = [name, ready, delayed, unacked, consumers ?? "?"];
+    const cells = [name, ...[ready, delayed, unacked, consumers].map((count) => count ?? "?")];
     return isAnyPaused ? [...cells, describePause(paused)] : cells;
   });
   return table(isAnyPaused ? [...columns, ""] : columns, rows);

@@ -1,6 +1,5 @@
 import { TopologyMismatchError } from "../../../broker/errors.ts";
-import type { QueueDepth } from "../../../broker/broker.ts";
-import type { StoredExchange } from "../../../broker/queued/message-store.ts";
+import type { StoreDepth, StoredExchange } from "../../../broker/queued/message-store.ts";
 import type { Binding, Exchange, ExchangeType, Queue, Topology } from "../../../routing/topology.ts";
 import type { RedisLink } from "../connections/redis-link.ts";
 import { SEPARATOR, type StoreKeys } from "./keys.ts";
@@ -58,7 +57,7 @@ export async function queueNames(link: RedisLink, keys: StoreKeys): Promise<read
   return (await link.script(QUEUE_NAMES, [], [keys.prefix])) as readonly string[];
 }
 
-export async function count(link: RedisLink, keys: StoreKeys, queue: string): Promise<QueueDepth | undefined> {
+export async function count(link: RedisLink, keys: StoreKeys, queue: string): Promise<StoreDepth | undefined> {
   const depth = await link.script(COUNT, [], [keys.prefix, queue]);
   if (depth === null) return undefined;
   const [ready, delayed, unacked, consumers] = depth as readonly [number, number, number, number];

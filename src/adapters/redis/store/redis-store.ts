@@ -1,16 +1,11 @@
-import type {
-  BrokerFeatures,
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterSelection,
-  QueueDepth,
-} from "../../../broker/broker.ts";
+import type { BrokerFeatures, DeadLetter, DeadLetterQuery, DeadLetterSelection } from "../../../broker/broker.ts";
 import type { RenewerSource } from "../../../broker/leases/renewer.ts";
 import type {
   Leased,
   MessageStore,
   PushItem,
   Settlement,
+  StoreDepth,
   StoredExchange,
   TakeOptions,
 } from "../../../broker/queued/message-store.ts";
@@ -37,6 +32,7 @@ const FEATURES: BrokerFeatures = {
   // While one of these passes through a script, others wait for some tens of milliseconds: 5 to 15 for each MiB.
   maxMessageBytes: 4 * 1024 * 1024,
   uniqueKeys: true,
+  keepsPlace: true,
 };
 
 /** Celery's own. Kombu: `redis.py:Channel.visibility_timeout`. */
@@ -146,7 +142,7 @@ export class RedisStore implements MessageStore {
     return queueNames(this.#link, this.#keys);
   }
 
-  count(queue: string): Promise<QueueDepth | undefined> {
+  count(queue: string): Promise<StoreDepth | undefined> {
     return count(this.#link, this.#keys, queue);
   }
 

@@ -18,12 +18,11 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       const reader = stage.read(queue, { prefetch: 2 });
       const [first] = await reader.take(2);
       await reader.expectSilence(50);
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.unacked], [3, 2]);
+      await stage.expectDepth(queue, { ready: 3, unacked: 2 });
       await first?.ack();
       assert.equal(textOf(await reader.next()), "3");
       await reader.expectSilence(50);
-      assert.equal((await stage.broker.inspect(queue))?.unacked, 2);
+      await stage.expectDepth(queue, { unacked: 2 });
     },
   },
   {
@@ -90,7 +89,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await first.ack();
       await second?.ack();
       await reader.expectSilence(50);
-      assert.equal((await stage.broker.inspect(queue))?.unacked, 1);
+      await stage.expectDepth(queue, { unacked: 1 });
       await third?.ack();
       assert.equal(textOf(await reader.next()), "4");
       await reader.expectSilence(50);
@@ -158,8 +157,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       assert.equal(await reader.text(), "taken");
       await reader.expectSilence(50);
       await held.ack();
-      const depth = await stage.broker.inspect(cancelled);
-      assert.deepEqual([depth?.ready, depth?.unacked], [1, 0]);
+      await stage.expectDepth(cancelled, { ready: 1, unacked: 0 });
     },
   },
   {
@@ -169,7 +167,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await stage.send(queue, "1", "2", "3");
       const reader = stage.read(queue);
       const first = await reader.next();
-      await stage.eventually(async () => assert.equal((await stage.broker.inspect(queue))?.unacked, 3));
+      await stage.eventually(() => stage.expectDepth(queue, { ready: 0, unacked: 3 }));
       reader.consumer.cancel(queue);
       await stage.eventually(async () => assert.equal((await stage.broker.inspect(queue))?.ready, 2));
       await first.ack();
@@ -183,17 +181,16 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await stage.send(queue, "1", "2", "3", "4", "5");
       const reader = stage.read(queue);
       const first = await reader.next();
-      await stage.eventually(async () => assert.equal((await stage.broker.inspect(queue))?.unacked, 5));
+      await stage.eventually(() => stage.expectDepth(queue, { ready: 0, unacked: 5 }));
       await reader.consumer.stop();
       await reader.consumer.stop();
       await reader.expectEnd();
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.unacked], [4, 1]);
+      await stage.expectDepth(queue, { ready: 4, unacked: 1 });
       const other = stage.read(queue, { broker: await stage.second() });
       assert.deepEqual(await other.texts(4), ["2", "3", "4", "5"]);
       await other.expectSilence(2 * stage.leaseMs);
       await first.ack();
-      assert.equal((await stage.broker.inspect(queue))?.unacked, 0);
+      await stage.expectDepth(queue, { unacked: 0 });
     },
   },
   {
@@ -277,8 +274,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await stage.eventually(() => assert.equal(counts.size, 600));
       await stopAll(consumers);
       assert.ok([...counts.values()].every((count) => count === 1));
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.unacked], [0, 0]);
+      await stage.expectDepth(queue, { ready: 0, unacked: 0 });
     },
   },
   {
@@ -292,8 +288,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await stage.eventually(() => assert.equal(counts.size, 10_000));
       await stopAll(consumers);
       assert.ok([...counts.values()].every((count) => count === 1));
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.unacked], [0, 0]);
+      await stage.expectDepth(queue, { ready: 0, unacked: 0 });
     },
   },
 ];

@@ -19,8 +19,7 @@ export const delayCases: readonly Case<BrokerStage>[] = [
       const queue = await stage.queue();
       const start = stage.clock.now();
       await stage.broker.publish([toQueue(queue, "later", { delayMs: DELAY_MS }), toQueue(queue, "now")]);
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.delayed, depth?.unacked], [1, 1, 0]);
+      await stage.expectDepth(queue, { ready: 1, delayed: 1, unacked: 0 });
       const reader = stage.read(queue);
       assert.equal(await reader.text(), "now");
       const later = await reader.next();
@@ -44,7 +43,7 @@ export const delayCases: readonly Case<BrokerStage>[] = [
       const queue = await stage.queue();
       await stage.broker.publish([toQueue(queue, "far", { delayMs: 50 * 365 * 86_400_000 })]);
       const depth = await stage.broker.inspect(queue);
-      assert.equal((depth?.ready ?? 0) + (depth?.delayed ?? 0), 1);
+      if (depth?.delayed !== undefined) assert.equal(depth.ready + depth.delayed, 1);
       if (stage.broker.features.maxDelayMs > 1_000) await stage.read(queue).expectSilence(50);
     },
   },
@@ -57,7 +56,7 @@ export const delayCases: readonly Case<BrokerStage>[] = [
       const first = await reader.next();
       const due = stage.clock.now() + DELAY_MS;
       await first.defer(new Date(due));
-      assert.equal((await stage.broker.inspect(queue))?.unacked, 0);
+      await stage.expectDepth(queue, { unacked: 0 });
       const second = await reader.next();
       assert.ok(stage.clock.now() >= due - TOLERANCE_MS, "not before it is due");
       assert.equal(second.deliveries, 1);
@@ -85,7 +84,7 @@ export const delayCases: readonly Case<BrokerStage>[] = [
       await (await reader.next()).defer(new Date(stage.clock.now() + 60_000));
       await (await reader.next()).defer(new Date(stage.clock.now() + 60_000));
       assert.equal(await reader.text(), "c");
-      assert.equal((await stage.broker.inspect(queue))?.delayed, 2);
+      await stage.expectDepth(queue, { delayed: 2 });
     },
   },
 ];

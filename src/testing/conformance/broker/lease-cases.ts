@@ -21,9 +21,9 @@ export const leaseCases: readonly Case<BrokerStage>[] = [
       assert.equal(taken.deliveries, 2);
       assert.ok(taken.fence > late.fence, "the fence grows");
       await assert.rejects(late.ack(), DeliveryLostError);
-      assert.equal((await other.inspect(queue))?.unacked, 1);
+      await stage.expectDepth(queue, { unacked: 1 }, other);
       await taken.ack();
-      assert.equal((await other.inspect(queue))?.unacked, 0);
+      await stage.expectDepth(queue, { unacked: 0 }, other);
     },
   },
   {
@@ -44,8 +44,7 @@ export const leaseCases: readonly Case<BrokerStage>[] = [
         assert.ok(outcome.status === "rejected" && outcome.reason instanceof DeliveryLostError);
       }
       await Promise.all(taken.map((delivery) => delivery.ack()));
-      const depth = await other.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.delayed, depth?.unacked], [0, 0, 0]);
+      await stage.expectDepth(queue, { ready: 0, delayed: 0, unacked: 0 }, other);
       assert.deepEqual(await other.deadLetters({ queue }), []);
     },
   },
@@ -104,7 +103,7 @@ export const leaseCases: readonly Case<BrokerStage>[] = [
       await stage.read(queue, { broker: await stage.second() }).expectSilence(3 * stage.leaseMs);
       assert.equal(delivery.lost.aborted, false);
       await delivery.ack();
-      assert.equal((await stage.broker.inspect(queue))?.unacked, 0);
+      await stage.expectDepth(queue, { unacked: 0 });
     },
   },
   {

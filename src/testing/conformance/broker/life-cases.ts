@@ -113,8 +113,7 @@ export const lifeCases: readonly Case<BrokerStage>[] = [
       const acks = (await stage.read(queue, { broker }).take(3)).map((delivery) => delivery.ack());
       await inTime(stage.clock, broker[Symbol.asyncDispose](), "the broker is disposed");
       await Promise.all(acks);
-      const depth = await stage.broker.inspect(queue);
-      assert.deepEqual([depth?.ready, depth?.unacked], [0, 0]);
+      await stage.expectDepth(queue, { ready: 0, unacked: 0 });
     },
   },
   {

@@ -1,6 +1,7 @@
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
-import type { Broker, Publication } from "../../../broker/broker.ts";
+import type { Broker, Publication, QueueDepth } from "../../../broker/broker.ts";
 import type { Message } from "../../../message/message.ts";
 import type { Queue, Route } from "../../../routing/topology.ts";
 import type { Clock } from "../../../util/clock.ts";
@@ -72,6 +73,19 @@ export class BrokerStage implements AsyncDisposable {
   /** Publishes texts to one queue, in one batch. */
   async send(queue: string, ...texts: readonly string[]): Promise<void> {
     await this.broker.publish(texts.map((text) => toQueue(queue, text)));
+  }
+
+  /** Compares what the broker can tell of a queue: not every broker counts what is delayed or held. */
+  async expectDepth(
+    queue: string,
+    expected: Partial<Omit<QueueDepth, "consumers">>,
+    broker: Broker = this.broker,
+  ): Promise<void> {
+    const depth = await broker.inspect(queue);
+    assert.ok(depth !== undefined, `there is no queue ${queue}`);
+    const known = Object.entries(expected).filter(([state]) => depth[state as keyof QueueDepth] !== undefined);
+    const counted = known.map(([state]) => [state, depth[state as keyof QueueDepth]]);
+    assert.deepEqual(Object.fromEntries(counted), Object.fromEntries(known));
   }
 
   eventually(check: () => Promise<void> | void): Promise<void> {

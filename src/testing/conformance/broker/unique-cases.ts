@@ -164,7 +164,7 @@ export const uniqueCases: readonly Case<BrokerStage>[] = [
       const reader = stage.read(queue);
       assert.equal(await reader.text(), "last");
       await reader.expectSilence(50);
-      assert.equal((await stage.broker.inspect(queue))?.delayed, 0);
+      await stage.expectDepth(queue, { delayed: 0 });
     }),
   },
   {

@@ -125,6 +125,7 @@ describe("QueuedBroker", () => {
       maxDelayMs: 500,
       maxMessageBytes: 100,
       uniqueKeys: true,
+      keepsPlace: true,
     } as const;
     const { broker, callsOf } = await setUp({ features });
     await broker.publish([toQueue("q", "far", { delayMs: 60_000 }), toQueue("q", "near", { delayMs: 100 })]);
@@ -138,6 +139,7 @@ describe("QueuedBroker", () => {
       maxDelayMs: 0,
       maxMessageBytes: 10,
       uniqueKeys: true,
+      keepsPlace: true,
     } as const;
     const { broker } = await setUp({ features });
     await broker.publish([toQueue("q", "x".repeat(10))]);

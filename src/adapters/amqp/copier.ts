@@ -1,0 +1,61 @@
+import { DeliveryLostError, UnroutableError } from "../../broker/errors.ts";
+import { withNote } from "../../broker/queued/history.ts";
+import type { Clock } from "../../util/clock.ts";
+import type { AmqpDelivery, Settlement } from "./amqp-delivery.ts";
+import { copyOf, type Marks, type Outgoing } from "./amqp-message.ts";
+import type { AmqpPublisher } from "./amqp-publisher.ts";
+import { isRefusedWith } from "./connections/amqp-channel.ts";
+import { deathId, type DeadLetters } from "./dead-letters.ts";
+import type { DelayedDelivery } from "./delayed-delivery.ts";
+
+export interface CopierOptions {
+  readonly publisher: AmqpPublisher;
+  readonly delayed: DelayedDelivery;
+  readonly deadLetters: DeadLetters;
+  readonly clock: Clock;
+}
+
+/** What AMQP cannot do with a message in its place, it does with a copy: that has the marks of what was done. */
+export class Copier {
+  readonly #options: CopierOptions;
+
+  constructor(options: CopierOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the copy is confirmed. Rejects with BrokerUnavailableError, and with DeliveryLostError when the queue is gone, and the message with it. */
+  async copy(delivery: AmqpDelivery, settlement: Exclude<Settlement, { outcome: "ack" }>): Promise<void> {
+    try {
+      await this.#options.publisher.publish([await this.#outgoing(delivery, settlement)]);
+    } catch (error) {
+      const isGone = error instanceof UnroutableError || isRefusedWith(error, 404);
+      throw isGone ? new DeliveryLostError(delivery.queue) : error;
+    }
+  }
+
+  async #outgoing(delivery: AmqpDelivery, settlement: Settlement): Promise<Outgoing> {
+    const { clock, delayed, deadLetters } = this.#options;
+    const { raw, queue, deliveries, history } = delivery;
+    const now = clock.now();
+    const toQueue = { exchange: "", routingKey: queue };
+    const uncounted: Marks = { deliveries: deliveries - 1, history };
+    switch (settlement.outcome) {
+      case "requeue": {
+        const { reason } = settlement;
+        const told = reason === undefined ? history : withNote(history, reason, now);
+        return { ...toQueue, ...copyOf(raw, { deliveries, history: told }) };
+      }
+      case "defer": {
+        const delayMs = settlement.until.getTime() - now;
+        const route = delayMs > 0 ? await delayed.route(queue, delayMs) : toQueue;
+        return { ...route, ...copyOf(raw, uncounted) };
+      }
+      case "dead-letter": {
+        const death = { id: deathId(now), queue, reason: settlement.reason, deliveries, at: now };
+        return { ...(await deadLetters.route()), ...copyOf(raw, { deliveries: 0, history }, death) };
+      }
+      default:
+        return { ...toQueue, ...copyOf(raw, uncounted) };
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { BrokerUnavailableError } from "../../broker/errors.ts";
+import { maskUrl } from "../../util/mask-url.ts";
+import type { Adapter, AdapterContext } from "../adapter.ts";
+import { AmqpBroker } from "./amqp-broker.ts";
+import type { AmqpOptions } from "./amqp-options.ts";
+import type { Unavailable } from "./connections/amqp-failure.ts";
+import { AmqpLink } from "./connections/amqp-link.ts";
+import { AmqpUrlError, parseAmqpUrls } from "./connections/amqp-url.ts";
+
+export { AmqpUrlError } from "./connections/amqp-url.ts";
+export type { AmqpOptions, AmqpTlsOptions } from "./amqp-options.ts";
+
+/** In seconds. What a worker holds goes to others after two of them. */
+const DEFAULT_HEARTBEAT = 10;
+
+/** Queues in a RabbitMQ, as Celery has them, shared with Python. Throws AmqpUrlError. */
+export function amqp(options: AmqpOptions): Adapter {
+  const { tls, queueType, maxPriority, deadLetterQueue = "celeriac.dead-letters" } = options;
+  const url = [options.url].flat().map(maskUrl).join(";");
+  const addresses = parseAmqpUrls(options.url);
+  const own = heartbeatOf(options.heartbeatMs) ?? addresses[0].heartbeat;
+  checkMaxPriority(maxPriority);
+  return {
+    url,
+    createBroker: ({ clock, log, leaseMs }) => {
+      const heartbeat = own ?? (leaseMs === undefined ? DEFAULT_HEARTBEAT : Math.max(1, Math.round(leaseMs / 2_000)));
+      const unavailable: Unavailable = (detail, cause) => new BrokerUnavailableError(url, detail, cause);
+      const connect = (name: string, context: AdapterContext): AmqpLink =>
+        new AmqpLink({ url, addresses, tls, heartbeat, name: `celeriac ${name}`, unavailable, ...context });
+      return new AmqpBroker({
+        link: connect("consuming", { clock, log }),
+        sending: connect("sending", { clock, log }),
+        queues: { queueType, maxPriority },
+        deadLetterQueue,
+        silenceMs: heartbeat * 1_000,
+        clock,
+        log,
+      });
+    },
+  };
+}
+
+function heartbeatOf(ms: number | undefined): number | undefined {
+  if (ms === undefined) return undefined;
+  if (Number.isSafeInteger(ms / 1_000) && ms >= 1_000) return ms / 1_000;
+  throw new AmqpUrlError(
+    `heartbeatMs is ${ms}. AMQP counts it in whole seconds, at least one: write a multiple of 1000.`,
+  );
+}
+
+function checkMaxPriority(maxPriority: number | undefined): void {
+  if (maxPriority === undefined || (Number.isInteger(maxPriority) && maxPriority >= 1 && maxPriority <= 255)) return;
+  throw new AmqpUrlError(`maxPriority is ${maxPriority}. RabbitMQ takes whole numbers from 1 to 255.`);
+}

@@ -1,0 +1,1 @@
+export { provideRabbitMq as setup } from "../services.ts";
