@@ -10,6 +10,8 @@ export interface Adapter {
   readonly url: string;
   readonly createBroker?: (context: BrokerContext) => Broker;
   readonly createResultBackend?: (context: ResultBackendContext) => ResultBackend;
+  /** Whether its results are sent to who asked, by `TaskMeta.replyTo`, and not kept. Celery: `rpc://`. @default false */
+  readonly sendsResults?: boolean;
   readonly createKeyStore?: (context: AdapterContext) => KeyStore;
 }
 
@@ -28,4 +30,6 @@ export interface BrokerContext extends AdapterContext {
 export interface ResultBackendContext extends AdapterContext {
   /** How long a result is kept, in milliseconds. */
   readonly resultExpiresMs: number;
+  /** Where results are sent that the app asked for: the `replyTo` of its messages. @default one that nobody has */
+  readonly oid?: string;
 }

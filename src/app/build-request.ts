@@ -32,8 +32,8 @@ export interface RequestContext {
 
 /** Whose child a call is. */
 export interface Family {
-  /** The task that sends it. */
-  readonly parent: { readonly id: string; readonly rootId: string } | undefined;
+  /** The task that sends it. What follows a task replies to whom the task replies, where that is said. */
+  readonly parent: { readonly id: string; readonly rootId: string; readonly replyTo?: string | null } | undefined;
   /** The rest of the chain that the call is a step of, next step last. */
   readonly chain?: readonly SignatureDict[];
 }
@@ -73,7 +73,7 @@ export function buildRequest(call: Signature, context: RequestContext): TaskRequ
     replacedTaskNesting: call.replacedTaskNesting,
     stamps: options.stamps ?? {},
     headers: options.headers ?? {},
-    replyTo: options.replyTo ?? context.replyTo,
+    replyTo: options.replyTo ?? parent?.replyTo ?? context.replyTo,
     priority: options.priority ?? taskOptions.priority ?? null,
     followUps: followUpsOf(options, chain, membership?.chord ?? null),
   };

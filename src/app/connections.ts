@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Adapter } from "../adapters/adapter.ts";
 import { ResultBackendUnavailableError } from "../backend/errors.ts";
 import type { ResultBackend } from "../backend/result-backend.ts";
@@ -21,6 +22,8 @@ export interface ConnectionsOptions {
 
 /** An app's connections, each opened when first needed; one that could not be opened is tried again at the next need. */
 export class Connections implements AsyncDisposable {
+  /** Where results are sent that this app has asked for, where they are not kept. Celery: the app's oid. */
+  readonly oid: string = randomUUID();
   readonly #options: ConnectionsOptions;
   readonly #brokerAdapter: OnceOpen<Adapter>;
   readonly #backendAdapter: OnceOpen<Adapter | undefined>;
@@ -35,11 +38,7 @@ export class Connections implements AsyncDisposable {
     this.#options = options;
     const { config } = options;
     this.#brokerAdapter = new OnceOpen(() => connectAdapter("broker", config.broker, config.brokerTransportOptions));
-    this.#backendAdapter = new OnceOpen(async () =>
-      config.resultBackend === undefined
-        ? undefined
-        : connectAdapter("resultBackend", config.resultBackend, config.resultBackendTransportOptions),
-    );
+    this.#backendAdapter = new OnceOpen(() => this.#findBackend());
     this.#broker = new OnceOpen(() => this.#openBroker());
     this.#backend = new OnceOpen(() => this.#openBackend());
     this.#watcher = new OnceOpen(async () => this.keep(new ResultWatcher(await this.resultBackend())));
@@ -70,6 +69,16 @@ export class Connections implements AsyncDisposable {
   /** Undefined when neither the broker's technology nor the backend's has one. */
   keys(): Promise<KeyStore | undefined> {
     return this.#whileOpen(this.#keys);
+  }
+
+  /** Whether results are sent to who asks, and not kept. Rejects with ConfigError. */
+  async sendsResults(): Promise<boolean> {
+    return (await this.#backendAdapter.get())?.sendsResults === true;
+  }
+
+  /** Resolves once results that are sent to this app would be heard; at once where they are kept. Rejects with ResultBackendUnavailableError. */
+  async resultsHeard(): Promise<void> {
+    if (await this.sendsResults()) await (await this.optionalBackend())?.listen?.();
   }
 
   /** Closes it with the connections, before all that is open already. */
@@ -113,13 +122,28 @@ export class Connections implements AsyncDisposable {
     return this.#openOrDispose(broker, () => broker.connect());
   }
 
+  async #findBackend(): Promise<Adapter | undefined> {
+    const { resultBackend, resultBackendTransportOptions } = this.#options.config;
+    if (resultBackend === undefined) return undefined;
+    if (typeof resultBackend !== "string" || !/^rpc:/i.test(resultBackend))
+      return connectAdapter("resultBackend", resultBackend, resultBackendTransportOptions);
+    const broker = await this.#brokerAdapter.get();
+    if (broker.sendsResults === true) return broker;
+    throw new ConfigError(`resultBackend is rpc://, which sends results by a RabbitMQ, and broker is ${broker.url}.`);
+  }
+
   async #openBackend(): Promise<ResultBackend | undefined> {
     const { clock, log, config } = this.#options;
     const adapter = await this.#backendAdapter.get();
     if (adapter === undefined) return undefined;
     if (adapter.createResultBackend === undefined)
       throw new ConfigError(`resultBackend is ${adapter.url}, which keeps no results.`);
-    const backend = adapter.createResultBackend({ clock, log, resultExpiresMs: config.resultExpires * 1000 });
+    const backend = adapter.createResultBackend({
+      clock,
+      log,
+      resultExpiresMs: config.resultExpires * 1000,
+      oid: this.oid,
+    });
     return this.#openOrDispose(backend, () => backend.open());
   }
 

@@ -3,6 +3,7 @@ import type { ResultNode } from "../backend/groups.ts";
 import { CanvasParts } from "../canvas/canvas-parts.ts";
 import { freeze } from "../canvas/freeze.ts";
 import { launch, type Launch, type Lead } from "../canvas/launch.ts";
+import { withReplyTo } from "../canvas/reply-to.ts";
 import type { SignatureDict } from "../message/task-request.ts";
 import { requireSendable } from "./canvas-size.ts";
 import type { CanvasLibrary } from "./canvas-library.ts";
@@ -34,11 +35,16 @@ export class Launcher {
     this.#options = options;
   }
 
-  /** Rejects with UnreadableMessageError, CanvasLostError and CanvasTooLargeError. */
-  async launch(dicts: readonly SignatureDict[], newId: () => string): Promise<Launched> {
-    const opened = await Promise.all(dicts.map((dict) => this.#opened(dict)));
+  /**
+   * `replyTo` is where results are sent to; undefined where they are kept. Rejects with UnreadableMessageError, CanvasLostError and
+   * CanvasTooLargeError.
+   */
+  async launch(dicts: readonly SignatureDict[], newId: () => string, replyTo?: string): Promise<Launched> {
+    const opened = replyTo === undefined ? await Promise.all(dicts.map((dict) => this.#opened(dict))) : dicts;
     const frozen = opened.flatMap((dict) => freeze(dict, { newId }) ?? []);
-    const launches = frozen.map(({ signature }) => this.#shortLaunch(signature));
+    const launches = frozen.map(({ signature }) =>
+      replyTo === undefined ? this.#shortLaunch(signature) : { ...launch(withReplyTo(signature, replyTo)), stored: [] },
+    );
     const leads = launches.flatMap((one) => one.leads);
     requireSendable(leads, this.#options.config.taskCanvasMaxBytes);
     return {

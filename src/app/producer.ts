@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Publication, UniqueKey } from "../broker/broker.ts";
 import { BrokerUnavailableError, UnroutableError } from "../broker/errors.ts";
 import type { StartedChord } from "../canvas/launch.ts";
@@ -48,8 +47,6 @@ export class Producer {
   /** What messages name, and do not carry. */
   readonly canvases: CanvasLibrary;
   readonly #launcher: Launcher;
-  /** Celery: the producer's oid. */
-  readonly #oid = randomUUID();
   readonly #declared = new Set<string>();
   /** Undefined unless monitors are told of what is sent. */
   readonly #sentEvents: SentEvents | undefined;
@@ -87,7 +84,9 @@ export class Producer {
     parent: Family["parent"] = currentTask(),
     newId: () => string = () => timeOrderedUuid(this.#options.clock.now()),
   ): Promise<Dispatch> {
-    const { leads, chords, stored, results } = await this.#launcher.launch(dicts, newId);
+    const { connections } = this.#options;
+    const replyTo = (await connections.sendsResults()) ? (parent?.replyTo ?? connections.oid) : undefined;
+    const { leads, chords, stored, results } = await this.#launcher.launch(dicts, newId, replyTo);
     const requests = await Promise.all(
       leads.map(async ({ call, chain }) => this.#prepareOne(Signature.fromDict(call), { parent, chain })),
     );
@@ -183,7 +182,7 @@ export class Producer {
       config,
       taskOptions,
       now: clock.now(),
-      replyTo: this.#oid,
+      replyTo: this.#options.connections.oid,
       family,
     });
     return { request, route: this.#wayOf(found) };
@@ -265,6 +264,8 @@ export class Producer {
   ): Promise<readonly string[]> {
     const { connections, queues } = this.#options;
     const broker = await connections.broker();
+    if (requests.some(({ request }) => request.replyTo === connections.oid && !request.ignoreResult))
+      await connections.resultsHeard();
     if (this.#declared.size < queues.size) {
       const missing = queues.names().filter((name) => !this.#declared.has(name));
       await broker.declare(queues.topologyOf(missing), until);

@@ -62,7 +62,7 @@ export type RevocationReason = "revoked" | "expired" | "terminated" | "discarded
 
 /** The REVOKED record of a task that will not run. Celery: `celery.exceptions.TaskRevokedError`. */
 export function revokedMeta(
-  task: Pick<TaskMeta, "taskId" | "parentId" | "groupId">,
+  task: Pick<TaskMeta, "taskId" | "parentId" | "groupId" | "replyTo">,
   reason: RevocationReason,
   doneAt: Date,
 ): TaskMeta {

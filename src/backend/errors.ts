@@ -14,6 +14,17 @@ export class ResultBackendUnavailableError extends CeleriacError {
   }
 }
 
+/** What was asked for needs a backend that keeps results, and this one only sends them. */
+export class ResultBackendUnsupportedError extends CeleriacError {
+  readonly code = "CELERIAC_RESULT_BACKEND_UNSUPPORTED";
+  /** The backend's URL, without its secrets. */
+  readonly url: string;
+  constructor(url: string, detail: string) {
+    super(`The result backend ${url} cannot do this: ${detail}`);
+    this.url = url;
+  }
+}
+
 /** What is stored is no result document of Celery's or ours. */
 export class UnreadableResultError extends CeleriacError {
   readonly code = "CELERIAC_UNREADABLE_RESULT";

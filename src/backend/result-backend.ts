@@ -11,6 +11,8 @@ export interface ResultBackend extends AsyncDisposable {
   readonly canvases: StoredCanvases;
   /** Rejects with ResultBackendUnavailableError. Calling it again is fine. */
   open(options?: Abortable): Promise<void>;
+  /** Where results are sent and not kept: resolves once those for this process are heard. Called before tasks are sent. Calling it again is fine. */
+  listen?(): Promise<void>;
   /**
    * Resolves once all are stored and survive a restart. SUCCESS is never replaced by another state. Every record expires. A meta whose fence
    * is lower than that of the record is refused, in one step with the writing: a later run has told of the task. Resolves with the ids of

@@ -23,6 +23,8 @@ export interface TaskMeta {
   readonly extended?: ExtendedMeta;
   /** Which run tells this: a later run of the task has a greater number. For `ResultBackend.store` alone: no part of the document, so what is fetched has none. */
   readonly fence?: number | undefined;
+  /** Whom it is for, where results are sent and not kept; null for nobody. For `store` alone too. @default not known */
+  readonly replyTo?: string | null | undefined;
   /** Whether the run that tells this is its message's first: a store that knows nothing of the task yet may do without remembering the fence. For `store` alone too. */
   readonly isFirstRun?: boolean | undefined;
 }

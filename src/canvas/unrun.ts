@@ -69,9 +69,11 @@ export function hasChord(dict: SignatureDict): boolean {
 }
 
 /** By what ids results know a task that was not sent; nothing for one that has none. */
-export function idsOfCall({ options }: SignatureDict): readonly Pick<TaskMeta, "taskId" | "groupId">[] {
-  const { task_id: taskId, group_id: groupId } = options;
-  return typeof taskId === "string" ? [{ taskId, groupId: typeof groupId === "string" ? groupId : null }] : [];
+export function idsOfCall({ options }: SignatureDict): readonly Pick<TaskMeta, "taskId" | "groupId" | "replyTo">[] {
+  const { task_id: taskId, group_id: groupId, reply_to: replyTo } = options;
+  if (typeof taskId !== "string") return [];
+  const ids = { taskId, groupId: typeof groupId === "string" ? groupId : null };
+  return [typeof replyTo === "string" ? { ...ids, replyTo } : ids];
 }
 
 /** Undefined for a task that is no member of a chord. */

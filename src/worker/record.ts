@@ -38,7 +38,8 @@ export class TaskRecord {
   /** Of a task that was to follow and never will; undefined for one without an id. */
   neverRun(task: SignatureDict, failure: Failure, told?: Told): TaskMeta | undefined {
     const meta = metaOfNeverRun(task, failure, this.#parts, told);
-    return meta && { ...meta, fence: this.#delivery.fence, isFirstRun: this.#isFirstRun };
+    const { replyTo } = this.#request;
+    return meta && { replyTo, ...meta, fence: this.#delivery.fence, isFirstRun: this.#isFirstRun };
   }
 
   retried(failure: Failure): TaskMeta {
@@ -61,10 +62,10 @@ export class TaskRecord {
     doneAt: Date | null,
     children: readonly unknown[],
   ): TaskMeta {
-    const { id: taskId, parentId, groupId } = this.#request;
+    const { id: taskId, parentId, groupId, replyTo } = this.#request;
     const { fence } = this.#delivery;
     const isFirstRun = this.#isFirstRun;
-    const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence, isFirstRun };
+    const meta = { taskId, state, result, traceback, parentId, groupId, doneAt, children, fence, isFirstRun, replyTo };
     return this.#parts.config.resultExtended ? { ...meta, extended: this.#extended() } : meta;
   }
 

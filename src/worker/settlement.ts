@@ -181,12 +181,12 @@ export class Settlement {
   }
 
   async revoke(reason: RevocationReason): Promise<void> {
-    const { id: taskId, parentId, groupId } = this.#request;
+    const { id: taskId, parentId, groupId, replyTo } = this.#request;
     const now = new Date(this.#parts.clock.now());
-    const meta = revokedMeta({ taskId, parentId, groupId }, reason, now);
+    const meta = revokedMeta({ taskId, parentId, groupId, replyTo }, reason, now);
     await this.#store(meta);
     const neverRun = (await this.#stepsThatNeverRun()).flatMap(idsOfCall);
-    await this.#storeAll(neverRun.map((ids) => revokedMeta({ ...ids, parentId: null }, reason, now)));
+    await this.#storeAll(neverRun.map((ids) => revokedMeta({ replyTo, ...ids, parentId: null }, reason, now)));
     await this.#joinChords({ state: meta.state, result: meta.result });
     await this.acknowledge();
     this.#parts.taskEvents.revoked(this.#request, reason);

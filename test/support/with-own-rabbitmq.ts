@@ -1,6 +1,5 @@
-import { describe as anyDescribe, it as anyIt } from "vitest";
+import { it as anyIt } from "vitest";
 import { hasRabbitMqProgram } from "./rabbitmq.ts";
 
 /** vitest's own, skipped where no RabbitMQ can be started for a test that stops, kills or freezes it. */
-export const describe = anyDescribe.skipIf(!hasRabbitMqProgram());
 export const it = anyIt.skipIf(!hasRabbitMqProgram());

@@ -1,6 +1,5 @@
-import { describe as anyDescribe, it as anyIt } from "vitest";
+import { it as anyIt } from "vitest";
 import { SHARED_RABBITMQ } from "./rabbitmq-vhost.ts";
 
 /** vitest's own, skipped where there is no RabbitMQ. */
-export const describe = anyDescribe.skipIf(SHARED_RABBITMQ === "");
 export const it = anyIt.skipIf(SHARED_RABBITMQ === "");

@@ -11,6 +11,8 @@ export interface AmqpOptions {
    * `broker_heartbeat`. @default half of the lease timeout, else what the URL says, else 10_000
    */
   readonly heartbeatMs?: number;
+  /** Whether results on their way to who asked survive a restart of the server. Celery: `result_persistent`. @default false */
+  readonly resultPersistent?: boolean;
   /**
    * What kind of queue is declared: `quorum` is kept on several nodes. Queues that are there already are taken as they are unless this names another type. Celery:
    * `task_default_queue_type`. @default the virtual host's, which is classic unless changed

@@ -1,11 +1,16 @@
+import { randomUUID } from "node:crypto";
+import { ResultBackendUnavailableError } from "../../backend/errors.ts";
 import { BrokerUnavailableError } from "../../broker/errors.ts";
 import { maskUrl } from "../../util/mask-url.ts";
 import type { Adapter, AdapterContext } from "../adapter.ts";
+import { AmqpBroadcaster } from "./amqp-broadcaster.ts";
 import { AmqpBroker } from "./amqp-broker.ts";
 import type { AmqpOptions } from "./amqp-options.ts";
+import { broadcasterSource } from "./broadcaster-source.ts";
 import type { Unavailable } from "./connections/amqp-failure.ts";
 import { AmqpLink } from "./connections/amqp-link.ts";
 import { AmqpUrlError, parseAmqpUrls } from "./connections/amqp-url.ts";
+import { RpcBackend } from "./rpc-backend.ts";
 
 export { AmqpUrlError } from "./connections/amqp-url.ts";
 export type { AmqpOptions, AmqpTlsOptions } from "./amqp-options.ts";
@@ -13,9 +18,15 @@ export type { AmqpOptions, AmqpTlsOptions } from "./amqp-options.ts";
 /** In seconds. What a worker holds goes to others after two of them. */
 const DEFAULT_HEARTBEAT = 10;
 
-/** Queues in a RabbitMQ, as Celery has them, shared with Python. Throws AmqpUrlError. */
+/** Queues in a RabbitMQ, and results that are sent by it (`rpc://`), as Celery has them, shared with Python. Throws AmqpUrlError. */
 export function amqp(options: AmqpOptions): Adapter {
-  const { tls, queueType, maxPriority, deadLetterQueue = "celeriac.dead-letters" } = options;
+  const {
+    tls,
+    resultPersistent: isPersistent,
+    queueType,
+    maxPriority,
+    deadLetterQueue = "celeriac.dead-letters",
+  } = options;
   const url = [options.url].flat().map(maskUrl).join(";");
   const addresses = parseAmqpUrls(options.url);
   const own = heartbeatOf(options.heartbeatMs) ?? addresses[0].heartbeat;
@@ -27,15 +38,26 @@ export function amqp(options: AmqpOptions): Adapter {
       const unavailable: Unavailable = (detail, cause) => new BrokerUnavailableError(url, detail, cause);
       const connect = (name: string, context: AdapterContext): AmqpLink =>
         new AmqpLink({ url, addresses, tls, heartbeat, name: `celeriac ${name}`, unavailable, ...context });
+      const sending = connect("sending", { clock, log });
+      const source = broadcasterSource({ url, addresses, tls, heartbeat });
       return new AmqpBroker({
         link: connect("consuming", { clock, log }),
-        sending: connect("sending", { clock, log }),
+        sending,
+        broadcaster: new AmqpBroadcaster({ link: sending, clock, source }),
         queues: { queueType, maxPriority },
         deadLetterQueue,
         silenceMs: heartbeat * 1_000,
         clock,
         log,
       });
+    },
+    sendsResults: true,
+    createResultBackend: ({ clock, log, resultExpiresMs, oid = randomUUID() }) => {
+      const unavailable: Unavailable = (detail, cause) => new ResultBackendUnavailableError(url, detail, cause);
+      const heartbeat = own ?? DEFAULT_HEARTBEAT;
+      const name = "celeriac results";
+      const link = new AmqpLink({ url, addresses, tls, heartbeat, name, unavailable, clock, log });
+      return new RpcBackend({ link, clock, log, oid, resultExpiresMs, isPersistent });
     },
   };
 }

@@ -17,6 +17,7 @@ export function memory(): Required<Adapter> {
   const queuesOn = (clock: Clock): MemoryQueues => (queues ??= new MemoryQueues(clock));
   const resultsOn = (clock: Clock): MemoryResults => (results ??= new MemoryResults(clock));
   return {
+    sendsResults: false,
     url: "memory:",
     createBroker: ({ clock, log, leaseMs }) => {
       const store = new MemoryStore({ clock, queues: queuesOn(clock) });

@@ -1,5 +1,5 @@
 """The Python half of a shop whose other half is TypeScript: an app for `celery -A shop`. SHOP, in the environment, is JSON: the `url` of the
-Redis, the `settings` of the app, and the `queues` that it declares."""
+broker and, unless `backend` names another, of the results, the `settings` of the app, and the `queues` that it declares."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from canvases import Builder, bearer_of
 
 config = json.loads(os.environ["SHOP"])
 
-app = Celery("shop", broker=config["url"], backend=config["url"])
+app = Celery("shop", broker=config["url"], backend=config.get("backend", config["url"]))
 app.conf.update(
     task_routes={"python.*": {"queue": "python"}, "typescript.*": {"queue": "typescript"}},
     worker_prefetch_multiplier=1,
