@@ -19,11 +19,11 @@ const SECOND_LOOK_MS = 100;
 
 /**
  * Whoever is told that something is stored may count on it: a session that would not wait for the disk is made to. And the functions of the schema look anew
- * after each lock.
+ * after each lock. Names that say no schema are the server's own, whatever others have put into `public`.
  */
 const SET_UP = `
   SELECT set_config('statement_timeout', '${STATEMENT_MS}', false), set_config('client_encoding', 'UTF8', false),
-    set_config('default_transaction_isolation', 'read committed', false),
+    set_config('default_transaction_isolation', 'read committed', false), set_config('search_path', 'pg_catalog', false),
     CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`;
 
 export interface OpenOptions extends Abortable {

@@ -17,10 +17,16 @@ export function createClient({ address, tls }: Endpoint): pg.Client {
     password,
     database,
     application_name: applicationName,
-    ssl: tls === undefined && address.tls === undefined ? false : { ...filesOf(address.tls), ...tls },
+    ssl: tlsOptions(address.tls, tls),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   });
+}
+
+/** Options take the place of what the URL says of checks: whoever gives any, and does not say otherwise, wants them. */
+function tlsOptions(files: TlsFiles | undefined, options: Endpoint["tls"]): ConnectionOptions | false {
+  if (options === undefined) return files === undefined ? false : filesOf(files);
+  return { ...filesOf(files), rejectUnauthorized: true, ...options };
 }
 
 function filesOf(files: TlsFiles | undefined): ConnectionOptions {

@@ -27,16 +27,22 @@ export function explained(error: unknown, unavailable: Unavailable): unknown {
   return unavailable(unusable.message, { cause: unusable.cause ?? unusable, mayComeBack: !unusable.isLasting });
 }
 
-/** Undefined for an error of the server's that says that what was asked was wrong. */
+/** Undefined for an error that says that what was asked was wrong. */
 export function asUnusable(error: unknown): UnusableError | undefined {
   if (error instanceof UnusableError) return error;
   const { message } = toError(error);
   const code = sqlStateOf(error);
   if (code === undefined) return undefined;
-  const meaning = MEANINGS.find(({ states }) => states.test(code));
-  if (meaning === undefined) return undefined;
-  const { what, isLasting = false } = meaning;
-  return new UnusableError(`${what} (${message}, ${code})`, { cause: error, isLasting });
+  const { what, isLasting = false } = meaningOf(error, code) ?? {};
+  return what === undefined
+    ? undefined
+    : new UnusableError(`${what} (${message}, ${code})`, { cause: error, isLasting });
+}
+
+/** Undefined for what was wrong to ask. An error that nobody has heard of is the server's affair: a task is not to blame for it. */
+function meaningOf(error: unknown, code: string): Meaning | undefined {
+  if ((error as { readonly routine?: unknown }).routine === FILLS_NOTIFICATIONS) return NOTIFICATIONS_FULL;
+  return MEANINGS.find(({ states }) => states.test(code)) ?? (REFUSALS.test(code) ? undefined : UNHEARD_OF);
 }
 
 /** The SQLSTATE of what the server answered; undefined for an error that is not the server's. https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -61,12 +67,22 @@ export function isOfConnection(error: unknown): boolean {
 }
 
 interface Meaning {
-  readonly states: RegExp;
   readonly what: string;
   readonly isLasting?: true;
 }
 
-const MEANINGS: readonly Meaning[] = [
+/** Values that cannot be stored, statements that cannot be run, and what is too long for an index. */
+const REFUSALS = /^(21|22|23|42|54)/;
+
+const UNHEARD_OF: Meaning = { what: "it could not do what was asked. Its log may say more." };
+
+/** Where the server says, with the SQLSTATE of what is too long, that nobody reads its notifications. Source: `src/backend/commands/async.c`. */
+const FILLS_NOTIFICATIONS = "PreCommit_Notify";
+const NOTIFICATIONS_FULL: Meaning = {
+  what: "its queue of notifications is full: a session that listens is stuck in a transaction. Nothing was changed.",
+};
+
+const MEANINGS: readonly (Meaning & { readonly states: RegExp })[] = [
   { states: /^57P03$/, what: "it is starting, or shutting down." },
   {
     states: /^57P0[124]$/,

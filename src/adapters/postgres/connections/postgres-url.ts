@@ -28,7 +28,7 @@ export interface TlsFiles {
 }
 
 const POSTGRES_PORT = 5432;
-const DEFAULT_SCHEMA = "celeriac";
+export const DEFAULT_SCHEMA = "celeriac";
 
 /** What stands behind the question mark: libpq's names, and `schema` and `migrate`. */
 export const POSTGRES_URL_PARAMETERS: readonly string[] = [

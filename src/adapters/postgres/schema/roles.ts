@@ -1,3 +1,5 @@
+import { DEFAULT_SCHEMA } from "../connections/postgres-url.ts";
+
 export interface RoleNames {
   readonly schema: string;
   /** Owns the schema, and changes it. */
@@ -14,10 +16,13 @@ export interface RoleNames {
  */
 export function rolesSql({ schema, migrator, worker, reader }: RoleNames): string {
   const roles = [migrator, worker, reader];
+  const at = schema === DEFAULT_SCHEMA ? "" : `?schema=${schema}`;
   return `-- Roles for Celeriac's results and keys in the schema "${schema}". Run it in their database, as a superuser:
 --   celeriac postgres roles | psql --single-transaction DATABASE_URL
 -- Then give each role a password (\\password ${worker} in psql), and run as the first of them:
---   celeriac --result-backend postgres://${migrator}:PASSWORD@HOST/DATABASE postgres migrate
+--   celeriac --result-backend postgres://${migrator}:PASSWORD@HOST/DATABASE${at} postgres migrate
+-- Nothing that somebody has put into another schema is run as the superuser.
+SET search_path = pg_catalog;
 DO $$
 DECLARE
   name text;
