@@ -132,6 +132,25 @@ it("goes on when a frozen server thaws", { timeout: TIMEOUT_MS }, async () => {
   await work.end();
 });
 
+it("takes as many as before once what it held was lost", { timeout: TIMEOUT_MS }, async () => {
+  await using proxy = await FaultyProxy.before(server.port);
+  await using broker = open(proxy.port);
+  const queue = await declared(broker);
+  await using consumer = broker.consume([queue], { prefetch: 1 });
+  const reader = new Reader(consumer, clock);
+  await broker.publish([toQueue(queue, "held"), toQueue(queue, "next")]);
+  const held = await reader.next();
+  proxy.reset();
+  await eventually(() => expect(held.isLost).toBe(true), { timeoutMs: 10_000 });
+  const texts: string[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    const delivery = await reader.next();
+    texts.push(Buffer.from(delivery.message.body).toString());
+    await delivery.ack();
+  }
+  expect(texts.sort()).toEqual(["held", "next"]);
+});
+
 it("makes a queue again that was deleted under its consumer", { timeout: TIMEOUT_MS }, async () => {
   await using broker = open();
   await using other = open();

@@ -67,7 +67,8 @@ export class AmqpConsumer implements Consumer, DeliveryOwner {
   #settling = 0;
   #somethingSettled: (() => void)[] = [];
   #isStale = false;
-  #adjusting: Promise<void> | undefined;
+  #isAdjusting = false;
+  #adjusting: Promise<void> = Promise.resolve();
   /** How often in a row a queue was not there. */
   #missed = 0;
   #stopLooking: (() => void) | undefined;
@@ -281,10 +282,10 @@ export class AmqpConsumer implements Consumer, DeliveryOwner {
     }
     for (const delivery of [...this.#unsettled]) {
       if (delivery.session !== session) continue;
-      const isUnyielded = this.#buffer.delete(delivery);
+      this.#buffer.delete(delivery);
       delivery.markLost();
       delivery.failSettling?.(new DeliveryLostError(delivery.queue));
-      if (isUnyielded) this.#forget(delivery);
+      this.#forget(delivery);
     }
   }
 
@@ -303,20 +304,30 @@ export class AmqpConsumer implements Consumer, DeliveryOwner {
   /** Makes the server's view of this consumer what it is to be; changes that come meanwhile make another round. */
   #adjust(): void {
     this.#isStale = true;
-    this.#adjusting ??= this.#adjustAll().finally(() => (this.#adjusting = undefined));
+    if (!this.#isAdjusting) this.#adjusting = this.#adjustAll();
   }
 
+  /** Never rejects. */
   async #adjustAll(): Promise<void> {
+    this.#isAdjusting = true;
     while (this.#isStale) {
       this.#isStale = false;
       const session = this.#session;
-      if (session === undefined || session.closed !== undefined) return;
+      if (session === undefined || hasEnded(session)) continue;
       try {
         await this.#adjustTo(session, this.#wanted);
-      } catch {
-        return; // the session has ended, and its successor begins anew
+      } catch (error) {
+        // A session that has ended has a successor, which begins anew.
+        if (hasEnded(session)) continue;
+        this.#context.log.warn("queues cannot be consumed from", {
+          queues: this.#wanted,
+          error: toError(error).message,
+        });
+        this.#missed += 1;
+        this.#lookLater();
       }
     }
+    this.#isAdjusting = false;
   }
 
   async #adjustTo(session: ConsumerSession, wanted: readonly string[]): Promise<void> {
@@ -464,7 +475,7 @@ export class AmqpConsumer implements Consumer, DeliveryOwner {
 
   /** What was not yielded is nobody's loss. */
   #settleLater(settling: Promise<void>): void {
-    this.#handedBack = Promise.all([this.#handedBack, settling.catch(() => undefined)]);
+    this.#handedBack = Promise.allSettled([this.#handedBack, settling]).then(() => undefined);
   }
 
   #forget(delivery: AmqpDelivery): void {
@@ -477,6 +488,10 @@ export class AmqpConsumer implements Consumer, DeliveryOwner {
     if (session.isShared && !session.shares.has(delivery.raw.fields.consumerTag)) this.#adjust();
     for (const each of this.#somethingSettled.splice(0)) each();
   }
+}
+
+function hasEnded({ closed }: ConsumerSession): boolean {
+  return closed !== undefined;
 }
 
 function handOutOf(raw: ConsumeMessage, queue: string, now: number, fence: number): HandOut {

@@ -8,7 +8,7 @@ export interface AmqpOptions {
   readonly tls?: AmqpTlsOptions;
   /**
    * How often each side tells the other that it is alive, in milliseconds, in whole seconds: of two that are missed the connection is given up. Celery:
-   * `broker_heartbeat`. @default half of the lease timeout, else what the URL says, else 10_000
+   * `broker_heartbeat`. @default what the URL says, else half of the lease timeout, else 10_000
    */
   readonly heartbeatMs?: number;
   /** Whether results on their way to who asked survive a restart of the server. Celery: `result_persistent`. @default false */

@@ -164,6 +164,7 @@ export class DeadLetters {
     const all: Held[] = [];
     if (messageCount === 0) return all;
     const { promise, resolve, reject } = deferred();
+    promise.catch(() => undefined); // a channel that closes while it is asked says so there
     channel.onClosed(reject);
     const take = (raw: ConsumeMessage | null): void => {
       if (raw === null || all.length === messageCount) return;

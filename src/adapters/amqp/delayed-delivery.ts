@@ -33,7 +33,7 @@ export class DelayedDelivery {
   /** Of which connection what follows is known. */
   #connection: AmqpConnection | undefined;
   #declared: Promise<void> | undefined;
-  #bound = new Map<string, Promise<void>>();
+  readonly #binding = new Map<string, Promise<void>>();
 
   constructor(pool: ChannelPool, link: AmqpLink) {
     this.#pool = pool;
@@ -60,24 +60,19 @@ export class DelayedDelivery {
     if (this.#connection === this.#link.connection && this.#connection !== undefined) return;
     this.#connection = this.#link.connection;
     this.#declared = undefined;
-    this.#bound = new Map();
   }
 
+  /** Each time anew: a queue that was deleted meanwhile, and made again, has lost its bindings. */
   #bind(queue: string, key: string): Promise<void> {
-    const known = this.#bound.get(queue);
-    if (known !== undefined) return known;
+    const underWay = this.#binding.get(queue);
+    if (underWay !== undefined) return underWay;
     // As many words as there are levels: Kombu's `#` would also match queues with a dot in their names.
     const pattern = `${"*.".repeat(LEVELS)}${key}`;
     const bound = this.#pool
       .call((raw) => raw.bindQueue(queue, DELIVERY, pattern))
-      .then(
-        () => undefined,
-        (error: unknown) => {
-          this.#bound.delete(queue);
-          throw error;
-        },
-      );
-    this.#bound.set(queue, bound);
+      .then(() => undefined)
+      .finally(() => this.#binding.delete(queue));
+    this.#binding.set(queue, bound);
     return bound;
   }
 

@@ -138,6 +138,8 @@ export class AmqpConnection {
     const late = new UnusableError(`it opened no channel within ${OPEN_MS / 1_000} s.`);
     try {
       const raw = await within({ clock: this.#clock, ms: OPEN_MS, error: () => late }, () => create(this.#model));
+      const lost = this.loss;
+      if (lost !== undefined) throw lost; // what closed the channel with it had nobody to tell
       const channel = new AmqpChannel(raw, this.#clock, this);
       this.#channels.add(channel);
       channel.onClosed(() => this.#channels.delete(channel));

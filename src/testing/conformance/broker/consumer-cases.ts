@@ -91,7 +91,9 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       await reader.expectSilence(50);
       await stage.expectDepth(queue, { unacked: 1 });
       await third?.ack();
-      assert.equal(textOf(await reader.next()), "4");
+      const next = textOf(await reader.next());
+      if (stage.broker.features.keepsPlace) assert.equal(next, "4");
+      else assert.ok(["4", "5", "6"].includes(next));
       await reader.expectSilence(50);
     },
   },
