@@ -25,8 +25,9 @@ export async function countQueues(app: Celeriac): Promise<readonly QueueLine[]> 
       const pause = pauses.get(name);
       const paused = pause === undefined ? null : pauseJson(pause);
       return {
-        ...{ name, ready, paused },
+        ...{ name, ready },
         ...{ delayed: delayed ?? null, unacked: unacked ?? null, consumers: consumers ?? null },
+        paused,
       };
     }),
   );

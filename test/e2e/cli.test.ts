@@ -352,7 +352,7 @@ describe("a command without a worker", () => {
     const runs = await Promise.all([
       ...commands.map((command) => runCli(["-A", QUICKSTART, "-l", "debug", ...command], { ...here, env })),
       // It waits for its Redis until it is killed.
-      runCli(["-A", QUICKSTART, "worker", "-l", "debug"], { ...here, env, timeoutMs: 10_000 }).catch(
+      runCli(["-A", QUICKSTART, "worker", "-l", "debug"], { ...here, env, timeoutMs: 20_000 }).catch(
         (error: unknown) => ({ stdout: "", stderr: String(error) }),
       ),
       celeriac("-b", `${secret}@nowhere`, "config"),
@@ -482,13 +482,13 @@ describe("a worker that ends", () => {
   it("by TERM lets its running task finish, and exits with 0", async () => {
     await using first = await worker("-l", "debug");
     expect(await celeryQueue()).toMatchObject({ consumers: 1 });
-    const id = await idOf(quickstart("call", "quickstart.sleep", "-a", "[4]"));
+    const id = await idOf(quickstart("call", "quickstart.sleep", "-a", "[8]"));
     await busy(first);
     expect(await celeryQueue()).toMatchObject({ ready: 0, unacked: 1 });
     expect(await first.stop()).toBe(0);
     const ends = ["stopping, running tasks may finish", "task succeeded", "stopped"];
     expect(first.log.map(({ msg }) => msg).filter((msg) => ends.includes(msg))).toEqual(ends);
-    expect(await quickstart("result", id)).toMatchObject({ code: 0, stdout: "4\n" });
+    expect(await quickstart("result", id)).toMatchObject({ code: 0, stdout: "8\n" });
     expect(await celeryQueue()).toMatchObject({ name: "celery", ready: 0, delayed: 0, unacked: 0, consumers: 0 });
   });
 
