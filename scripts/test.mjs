@@ -7,9 +7,10 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { checkPackage } from "./check-package.mjs";
+import { runVitest } from "./run-vitest.mjs";
 import { ROOT, ensureBuilt, ensureInstalled } from "./setup.mjs";
 
 /** TypeScript as it is, and src for the package. */
@@ -36,15 +37,15 @@ const NAMES = [...Object.keys(CHECKS), ...PROJECTS, "package"];
 
 /** A check that hangs is a failed one; in minutes. */
 const CHECK_LIMIT = 5;
-const VITEST_LIMIT = 20;
 
-const VITEST_REPORT = join(ROOT, ".cache/vitest.json");
 /** test/support/left-out.ts writes it. */
 const LEFT_OUT = join(ROOT, ".cache/left-out.txt");
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
 /** What failed and why, told once more at the end: the run's own output is too long to be searched. */
 const failures = [];
+/** What passed at the second try alone, and why it failed at the first. */
+const unsteady = [];
 
 try {
   await main();
@@ -52,6 +53,7 @@ try {
   failed("npm test", error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 if (sum.passed + sum.failed === 0) failed("npm test", "nothing was checked");
+if (unsteady.length > 0) console.log(`${loud("\nUNSTEADY, passed at the second try only:")}\n${unsteady.join("\n")}`);
 if (failures.length > 0) console.log(`${loud("\nFAILED:")}\n${failures.join("\n")}`);
 console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exitCode = sum.failed === 0 ? 0 : 1;
@@ -65,7 +67,7 @@ async function main() {
     await check(name, what, run);
   }
   let tests = 0;
-  for (const project of PROJECTS.filter(isWanted)) tests += await runVitest(project, filters);
+  for (const project of PROJECTS.filter(isWanted)) tests += await test(project, filters);
   if (filters.length > 0 && tests === 0) failed("vitest", `no test file's path contains ${filters.join(" or ")}`);
   if (isWanted("package")) await checkPackage({ check, capture, node });
   if (existsSync(LEFT_OUT)) console.log(loud(`\nLEFT OUT:\n${readFileSync(LEFT_OUT, "utf8").trimEnd()}`));
@@ -104,42 +106,16 @@ function failed(name, reason) {
 }
 
 /** Runs the tests of one project, adds them to the sum and returns how many there were. */
-async function runVitest(project, filters) {
-  rmSync(VITEST_REPORT, { force: true });
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${VITEST_REPORT}`];
-  const { exitCode } = await execute(
-    [
-      join(ROOT, "node_modules/vitest/vitest.mjs"),
-      "run",
-      "--passWithNoTests",
-      `--project=${project}`,
-      ...reporters,
-      ...filters,
-    ],
-    { stdio: "inherit", limit: VITEST_LIMIT },
-  );
-  const files = existsSync(VITEST_REPORT) ? JSON.parse(readFileSync(VITEST_REPORT, "utf8")).testResults : [];
-  const failedBefore = sum.failed;
-  const tests = countTests(files);
-  if (exitCode !== 0 && sum.failed === failedBefore)
-    failed(project, `vitest ended with ${exitCode}, but no test failed: see above`);
-  else if (tests === 0 && filters.length === 0) failed(project, "it has no test");
-  return tests;
-}
-
-function countTests(files) {
-  let tests = 0;
-  for (const { name: path, status, assertionResults } of files) {
-    const count = (...states) => assertionResults.filter((test) => states.includes(test.status)).length;
-    tests += assertionResults.length;
-    sum.passed += count("passed");
-    sum.failed += count("failed");
-    sum.skipped += count("skipped", "pending", "todo", "disabled");
-    for (const { fullName, failureMessages } of assertionResults.filter((test) => test.status === "failed"))
-      failures.push(`✗ ${relative(ROOT, path)}: ${fullName}\n${failureMessages.join("\n")}`);
-    if (status === "failed" && count("failed") === 0)
-      failed(relative(ROOT, path), "it failed outside of its tests: see above");
-  }
+async function test(project, filters) {
+  const { passes, failures: failing, skipped, unsteady: shaky, trouble } = await runVitest(project, filters, execute);
+  sum.passed += passes.length;
+  sum.failed += failing.length;
+  sum.skipped += skipped;
+  failures.push(...failing.map(({ path, name, reason }) => `✗ ${path}: ${name}\n${reason}`));
+  unsteady.push(...shaky.map(({ path, name, reason }) => `${path}: ${name}\n${reason}`));
+  for (const { name, reason } of trouble) failed(`${project}: ${name}`, reason);
+  const tests = passes.length + failing.length + skipped;
+  if (tests === 0 && filters.length === 0) failed(project, "it has no test");
   return tests;
 }
 

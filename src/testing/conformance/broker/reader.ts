@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { Consumer, Delivery } from "../../../broker/broker.ts";
 import type { Clock } from "../../../util/clock.ts";
-import { inTime } from "../waiting.ts";
+import { eventually, inTime } from "../waiting.ts";
 
 /** Reads a consumer step by step; looking whether something comes loses nothing. */
 export class Reader {
@@ -22,6 +22,16 @@ export class Reader {
     this.#next = undefined;
     assert.notEqual(done, true, "the iteration ended before a delivery arrived");
     return value as Delivery;
+  }
+
+  /** What comes along by itself, without being waited for: its bytes may still be on their way. */
+  async polled(): Promise<Delivery> {
+    let delivery: Delivery | undefined;
+    await eventually(this.#clock, () => {
+      delivery ??= this.consumer.poll();
+      assert.ok(delivery, "nothing has come along");
+    });
+    return delivery as Delivery;
   }
 
   async take(count: number): Promise<readonly Delivery[]> {
