@@ -35,10 +35,7 @@ export const consumerCases: readonly Case<BrokerStage>[] = [
       const second = await reader.polled();
       const third = await reader.polled();
       const none = reader.consumer.poll();
-      assert.deepEqual(
-        [first, second, third].map(textOf),
-        ["1", "2", "3"],
-      );
+      assert.deepEqual([first, second, third].map(textOf), ["1", "2", "3"]);
       assert.equal(none, undefined);
       await Promise.all([first.ack(), second.ack(), third.ack()]);
       assert.equal(await reader.text(), "4");
