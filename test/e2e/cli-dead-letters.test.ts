@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Celeriac } from "celeriac";
 import type { Broker, Delivery } from "../../src/broker/broker.ts";
-import { openCliBed, type CliBed, type CliOutcome } from "../support/cli.ts";
+import { CELERIAC, openCliBed, type CliBed, type CliOutcome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 
 const TASKS = `
-  import { Reject } from "${new URL("../../src/index.ts", import.meta.url).href}";
+  import { Reject } from "${CELERIAC}";
   app.task("test.add", { params: ["x", "y"] }, (x: number, y: number) => x + y);
   app.task("test.reject", () => {
     throw new Reject("not for me");

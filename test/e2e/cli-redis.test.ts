@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect } from "vitest";
-import { openCliBed, type CliBed } from "../support/cli.ts";
+import { CELERIAC, openCliBed, type CliBed } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { RedisServer } from "../support/redis.ts";
 import { describe, it } from "../support/with-redis.ts";
 
 const TASKS = `
-  import { Reject } from "${new URL("../../src/index.ts", import.meta.url).href}";
+  import { Reject } from "${CELERIAC}";
   import { setTimeout } from "node:timers/promises";
   import { appendFileSync } from "node:fs";
   app.task("test.add", { params: ["x", "y"] }, (x: number, y: number) => x + y);

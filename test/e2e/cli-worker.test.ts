@@ -97,13 +97,19 @@ describe("a worker's pool", () => {
     expect(await worker.stop()).toBe(0);
   });
 
-  it.each(["prefork", "threads"])("of %s is there as installed, for an app in TypeScript", async (pool) => {
-    const options = { cwd: bed.directory, built: true };
-    await using worker = await startWorker(["-A", QUICKSTART, "worker", "-P", pool, "-c", "1"], options);
-    const call = await runCli(["-A", QUICKSTART, "call", "quickstart.add", "-a", "[20, 22]", "--wait", "20"], options);
-    expect(call).toEqual({ code: 0, stdout: "42\n", stderr: "" });
-    expect(await worker.stop()).toBe(0);
-  });
+  it.each(["prefork", "threads"])(
+    "of %s runs an app in TypeScript that imports the package by its name",
+    async (pool) => {
+      const options = { cwd: bed.directory };
+      await using worker = await startWorker(["-A", QUICKSTART, "worker", "-P", pool, "-c", "1"], options);
+      const call = await runCli(
+        ["-A", QUICKSTART, "call", "quickstart.add", "-a", "[20, 22]", "--wait", "20"],
+        options,
+      );
+      expect(call).toEqual({ code: 0, stdout: "42\n", stderr: "" });
+      expect(await worker.stop()).toBe(0);
+    },
+  );
 
   it("of processes leaves none behind when the worker is killed, not even one in a loop", async () => {
     const worker = await bed.worker(["-P", "processes", "-c", "1"]);

@@ -3,6 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
+  CELERIAC,
   QUICKSTART,
   runCli,
   startWorker,
@@ -544,7 +545,7 @@ describe("a worker that ends", () => {
 
   describe("or not, by what a task left alone", () => {
     const APP = `
-      import { Celeriac } from "${new URL("../../src/index.ts", import.meta.url).href}";
+      import { Celeriac } from "${CELERIAC}";
       export const app = new Celeriac({ broker: "sqlite:celeriac.db", resultBackend: "sqlite:celeriac.db" });
       app.task("stray.rejection", () => { void Promise.reject(new Error("left alone")); return "done"; });
       app.task("stray.exception", () => { setTimeout(() => { throw new Error("out of a timer"); }, 1); return "done"; });

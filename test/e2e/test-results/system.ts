@@ -52,15 +52,11 @@ export class TestResultsSystem implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "celeriac-test-results-"));
     const port = await freePort();
     const env = { TEST_RESULTS_DATA: directory, ...more };
-    const api = spawn(
-      process.execPath,
-      ["--import", "tsx", "--conditions=@celeriac/source", "examples/test-results/serve.ts"],
-      {
-        cwd: ROOT,
-        env: { ...process.env, NODE_OPTIONS: "", ...env, PORT: String(port) },
-        stdio: ["ignore", "ignore", "inherit"],
-      },
-    );
+    const api = spawn(process.execPath, ["--import", "tsx", "examples/test-results/serve.ts"], {
+      cwd: ROOT,
+      env: { ...process.env, NODE_OPTIONS: "", ...env, PORT: String(port) },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     const ended = once(api, "exit");
     const stopApi = (): Promise<unknown> => {
       api.kill("SIGTERM");
