@@ -11,7 +11,11 @@ interface Project {
 const PROJECTS: readonly Project[] = [
   { name: "unit", timeoutMs: 10_000 },
   { name: "conformance", timeoutMs: 30_000, needs: ["build", "another-node", "redis", "postgres", "rabbitmq"] },
-  { name: "interop", timeoutMs: 60_000, needs: ["build", "python", "celery-tools", "redis", "rabbitmq"] },
+  {
+    name: "interop",
+    timeoutMs: 60_000,
+    needs: ["build", "python", "celery-tools", "django", "redis", "postgres", "rabbitmq"],
+  },
   { name: "e2e", timeoutMs: 60_000, needs: ["build", "postgres", "another-node", "redis", "python"] },
 ];
 

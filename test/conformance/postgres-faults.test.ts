@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { postgres } from "../../src/adapters/postgres/index.ts";
 import { ResultBackendUnavailableError } from "../../src/backend/errors.ts";
 import type { ResultBackend } from "../../src/backend/result-backend.ts";
-import { systemClock } from "../../src/util/clock.ts";
+import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { metaOf } from "../support/canvas-results.ts";
 import { eventually } from "../support/eventually.ts";
@@ -174,6 +174,59 @@ it("what is asked of a server that is away says so, may come back, and does when
   await own.start();
   await eventually(() => backend.store([metaOf("t", 1)]));
   expect((await backend.fetch(["t"])).get("t")?.result).toBe(1);
+});
+
+it("a server that is away when it is opened is tried again at the next opening", async () => {
+  await using place = postgresPlace();
+  const url = new URL(place.url);
+  await using proxy = await FaultyProxy.before(Number(url.port));
+  url.port = String(proxy.port);
+  await using backend = backendOf({ url: url.href, schema: place.schema });
+  proxy.set("refuse");
+  await expect(backend.open()).rejects.toMatchObject({ mayComeBack: true });
+  proxy.set("none");
+  await backend.open();
+  await backend.store([metaOf("t", 1)]);
+});
+
+it("an event loop that is blocked while a connection opens is no silence of the server", async () => {
+  await using place = postgresPlace();
+  const { createResultBackend } = postgres({ ...place, maxConnections: 1 });
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    startTimer: (ms, act) => systemClock.startTimer?.(ms === 5_000 ? 100 : ms, act) ?? (() => undefined),
+    sleep: (ms, options) => systemClock.sleep(ms, options),
+  };
+  await using backend = present(createResultBackend)({ clock, log, resultExpiresMs: 86_400_000 });
+  const opening = backend.open();
+  await new Promise((resolve) => setImmediate(resolve));
+  const till = performance.now() + 300;
+  while (performance.now() < till);
+  await opening;
+});
+
+it("who is disposed of while it waits to migrate does not go on waiting", async () => {
+  await using place = postgresPlace();
+  const nameOf = (name: string): string => `${place.url}?application_name=${name}_${place.schema.slice(0, 20)}`;
+  const holding = runSql(
+    `SELECT pg_advisory_lock(hashtextextended('${place.schema}.migrate', 0)); SELECT pg_sleep(60)`,
+    nameOf("holder"),
+  ).catch(() => undefined);
+  const adapter = postgres({ url: nameOf("waiter"), schema: place.schema });
+  await eventually(async () => {
+    expect(
+      await runSql(`SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'holder_%' AND wait_event = 'PgSleep'`),
+    ).not.toEqual([]);
+  });
+  const backend = present(adapter.createResultBackend)({ clock: new QuickClock(6), log, resultExpiresMs: 1_000 });
+  const stored = expect(backend.store([metaOf("t", 1)])).rejects.toThrow(/closed in this process/);
+  const waits = `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'waiter_${place.schema.slice(0, 20)}' AND wait_event = 'advisory'`;
+  await eventually(async () => expect(await runSql(waits)).toHaveLength(1));
+  await backend[Symbol.asyncDispose]();
+  await stored;
+  const isHeld = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder_${place.schema.slice(0, 20)}'`;
+  expect(await runSql(isHeld)).toHaveLength(1);
+  await holding;
 });
 
 it("users, passwords and databases that are wrong are named, and do not come back by themselves", async () => {

@@ -4,10 +4,12 @@ import { postgres, type PostgresAdapter } from "../../src/adapters/postgres/inde
 import { rolesSql } from "../../src/adapters/postgres/schema/roles.ts";
 import { exerciseKeyStore } from "../../src/testing/conformance/exercise-key-store.ts";
 import { exerciseResultBackend } from "../../src/testing/conformance/exercise-result-backend.ts";
-import { systemClock } from "../../src/util/clock.ts";
+import { systemClock, type Clock } from "../../src/util/clock.ts";
 import { silentLogger as log } from "../../src/util/logger.ts";
 import { metaOf } from "../support/canvas-results.ts";
+import { eventually } from "../support/eventually.ts";
 import { HAS_POSTGRES, POSTGRES_URL, postgresPlace, runSql } from "../support/postgres-places.ts";
+import { recordingLogger } from "../support/recording-logger.ts";
 import { it } from "../support/with-postgres.ts";
 
 const PASSWORD = randomUUID();
@@ -83,8 +85,54 @@ it("who works may change no schema, and who reads may change nothing", async () 
 it("a schema that is missing is not made by who may not, who is told what to do", async () => {
   await using place = postgresPlace();
   await expect(as("worker", place.schema).migrate()).rejects.toThrow(
-    /has no schema .*Run `celeriac postgres migrate` as a user who may make it\. This one may not: see `celeriac postgres roles`\./,
+    /its user "\w+_worker" may not make the schema "test_\w+" \(permission denied.*\)\. Run `celeriac postgres migrate` as "\w+", who owns the database, or as a role of `celeriac postgres roles`\./,
   );
+});
+
+it("a schema that is another's is not filled by who may not, who is told whose it is", async () => {
+  await using place = postgresPlace();
+  await runSql(rolesSql({ ...ROLES, schema: place.schema }));
+  await expect(as("worker", place.schema).migrate()).rejects.toThrow(
+    /its user "\w+_worker" may not make Celeriac's tables in the schema "test_\w+", which belongs to "\w+_migrator" \(permission denied/,
+  );
+});
+
+it("all goes on where everybody's rights to functions were taken away", async () => {
+  await using place = postgresPlace();
+  await runSql(`ALTER DEFAULT PRIVILEGES FOR ROLE ${ROLES.migrator} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC`);
+  await runSql(rolesSql({ ...ROLES, schema: place.schema }));
+  await as("migrator", place.schema).migrate();
+  await runSql(`ALTER DEFAULT PRIVILEGES FOR ROLE ${ROLES.migrator} GRANT EXECUTE ON FUNCTIONS TO PUBLIC`);
+  const context = { clock: systemClock, log, resultExpiresMs: 86_400_000 };
+  await using working = present(as("worker", place.schema).createResultBackend)(context);
+  await using reading = present(as("reader", place.schema).createResultBackend)(context);
+  await working.store([metaOf("t", 1)]);
+  expect((await reading.fetch(["t"])).get("t")?.result).toBe(1);
+});
+
+it("who may not delete leaves what has expired to others, and says so once", async () => {
+  await using place = await preparedPlace();
+  await runSql(
+    `INSERT INTO ${place.schema}.results (task_id, state, expires_at, meta) VALUES ('t', 'SUCCESS', now(), '')`,
+  );
+  const { log: recorder, lines } = recordingLogger();
+  let rounds = 0;
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    startTimer: (ms, act) => systemClock.startTimer?.(ms, act) ?? (() => undefined),
+    sleep: (ms, options) => {
+      if (ms > 20_000) rounds += 1;
+      return systemClock.sleep(Math.min(ms, 20), options);
+    },
+  };
+  const { createResultBackend } = as("reader", place.schema);
+  await using reading = present(createResultBackend)({ clock, log: recorder, resultExpiresMs: 1_000 });
+  await reading.open();
+  await eventually(() => expect(rounds).toBeGreaterThan(3));
+  expect(lines.map(({ message }) => message)).toEqual([
+    "expired rows are left to others, as this user may not delete them",
+  ]);
+  expect(await runSql(`SELECT 1 FROM ${place.schema}.results`)).toHaveLength(1);
 });
 
 it("a schema that somebody else made is the migrator's after the roles were made, twice if need be", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "vitest";
 import { BrokerUnavailableError } from "../../src/broker/errors.ts";
+import { certificates } from "../support/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { QuickClock } from "../support/quick-clock.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
@@ -170,40 +171,4 @@ describe("a Redis behind sentinels", () => {
 
 async function portOf(reply: Promise<unknown>): Promise<number> {
   return Number(((await reply) as readonly string[])[1]);
-}
-
-/** An authority and a certificate for localhost, as PEM files in that directory. */
-async function certificates(directory: string): Promise<(name: string) => string> {
-  const file = (name: string): string => join(directory, name);
-  const openssl = (...args: readonly string[]) => promisify(execFile)("openssl", args);
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-days",
-    "2",
-    "-subj",
-    "/CN=authority",
-    "-keyout",
-    file("ca-key.pem"),
-    "-out",
-    file("ca.pem"),
-  );
-  const authority = ["-CA", file("ca.pem"), "-CAkey", file("ca-key.pem"), "-addext", "subjectAltName=DNS:localhost"];
-  await openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-days",
-    "2",
-    "-subj",
-    "/CN=localhost",
-    ...authority,
-    "-keyout",
-    file("key.pem"),
-    "-out",
-    file("server.pem"),
-  );
-  return file;
 }

@@ -50,6 +50,18 @@ export const CELERY_TOOLS: PythonPeer = {
   modules: ["celery", "redis", "flower", "pytest", "pytest_timeout", "pydantic"],
 };
 
+/** The newest, in a Django whose results are in a Postgres. */
+export const DJANGO_RESULTS: PythonPeer = {
+  name: "Django and django-celery-results 2.6",
+  variable: "CELERIAC_TEST_PYTHON_DJANGO",
+  folder: "python-celery-5.7.0-django-celery-results-2.6.0",
+  packages: [
+    ...["celery==5.7.0", "kombu==5.7.0", "django-celery-results==2.6.0"],
+    ...["Django==5.2.19", "asgiref==3.13.0", "sqlparse==0.6.1", "psycopg2-binary==2.9.13"],
+  ],
+  modules: ["celery", "django", "django_celery_results", "psycopg2"],
+};
+
 /** Those that every test with Python runs against. */
 export const PYTHON_PEERS: readonly PythonPeer[] = [NEWEST_CELERY, DEBIAN_CELERY];
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ClaimName } from "../../broker/leases/claim-receipt.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import type { Queries } from "./connections/pool.ts";
-import { wholeMs } from "./whole-ms.ts";
 
 /** An index of Postgres takes some 2700 bytes, and a character may be four of them: of a longer key only the beginning is kept as it is. */
 const WHOLE = 600;

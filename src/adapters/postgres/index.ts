@@ -8,10 +8,12 @@ import type { Endpoint } from "./connections/endpoint.ts";
 import { explained, type Unavailable } from "./connections/failure.ts";
 import { Pool } from "./connections/pool.ts";
 import { checkedSchema, parsePostgresUrl } from "./connections/postgres-url.ts";
+import { ensureDjangoTables } from "./django/django-tables.ts";
 import { PostgresBackend } from "./postgres-backend.ts";
 import { PostgresKeyStore } from "./postgres-keys.ts";
 import type { PostgresOptions } from "./postgres-options.ts";
 import { renewerSource } from "./renewer-source.ts";
+import { identifier } from "./connections/identifier.ts";
 import { ensureSchema, migrate, type Migration } from "./schema/migrate.ts";
 
 export { PostgresUrlError } from "./connections/postgres-url.ts";
@@ -32,11 +34,15 @@ export function postgres(options: PostgresOptions): PostgresAdapter {
   const url = maskUrl(options.url);
   const parsed = parsePostgresUrl(options.url);
   const schema = options.schema === undefined ? parsed.schema : checkedSchema(options.schema);
+  const djangoSchema = options.djangoSchema ?? parsed.djangoSchema;
   const mayMigrate = options.migrate ?? parsed.mayMigrate;
   const endpoint: Endpoint = { address: { ...parsed, schema }, tls: options.tls };
   const { maxConnections = MAX_CONNECTIONS } = options;
-  const poolOf = (clock: Clock, unavailable: Unavailable): Pool => {
-    const prepare = (connection: Connection): Promise<void> => ensureSchema(connection, { schema, mayMigrate });
+  const poolOf = (clock: Clock, unavailable: Unavailable, djangoSchema?: string): Pool => {
+    const prepare = async (connection: Connection): Promise<void> => {
+      await ensureSchema(connection, { schema, mayMigrate });
+      if (djangoSchema !== undefined) await ensureDjangoTables(connection, djangoSchema);
+    };
     return new Pool({ endpoint, clock, maxConnections, prepare, unavailable });
   };
   const keysUnavailable: Unavailable = (detail, cause) => new BrokerUnavailableError(url, detail, cause);
@@ -45,13 +51,22 @@ export function postgres(options: PostgresOptions): PostgresAdapter {
     url,
     schema,
     createResultBackend: ({ clock, log, resultExpiresMs }) =>
-      new PostgresBackend({ pool: poolOf(clock, unavailable), endpoint, unavailable, resultExpiresMs, clock, log }),
-    createKeyStore: ({ clock }) =>
+      new PostgresBackend({
+        pool: poolOf(clock, unavailable, djangoSchema),
+        endpoint,
+        djangoSchema,
+        unavailable,
+        resultExpiresMs,
+        clock,
+        log,
+      }),
+    createKeyStore: ({ clock, log }) =>
       new PostgresKeyStore({
         pool: poolOf(clock, keysUnavailable),
-        schema,
+        schema: identifier(schema),
         renewer: renewerSource({ url, endpoint }),
         clock,
+        log,
       }),
     migrate: () => migrateOnce(endpoint, unavailable),
   };

@@ -10,17 +10,22 @@ import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import type { Endpoint } from "./connections/endpoint.ts";
 import type { Unavailable } from "./connections/failure.ts";
 import { Listener } from "./connections/listener.ts";
 import type { Pool } from "./connections/pool.ts";
+import { djangoRow } from "./django/django-row.ts";
+import { djangoTable, TASK_RESULTS } from "./django/django-tables.ts";
+import { idleSoon } from "./idle-soon.ts";
 import { runMaintenance } from "./maintenance.ts";
 import { PostgresCanvases } from "./postgres-canvases.ts";
 import { PostgresChords } from "./postgres-chords.ts";
 import { PostgresGroups } from "./postgres-groups.ts";
 import { ResultFeed } from "./result-feed.ts";
+import { identifier } from "./connections/identifier.ts";
+import { channelOf } from "./schema/result-functions.ts";
 import { storeResults, type EncodedResult } from "./store-results.ts";
-import { wholeMs } from "./whole-ms.ts";
 
 /** Documents that one statement reads. */
 const FETCHED_AT_ONCE = 1_000;
@@ -29,6 +34,8 @@ export interface PostgresBackendOptions {
   /** Disposed with the backend. */
   readonly pool: Pool;
   readonly endpoint: Endpoint;
+  /** The name of the schema of Django's tables. @default they are left alone */
+  readonly djangoSchema?: string | undefined;
   readonly unavailable: Unavailable;
   readonly resultExpiresMs: number;
   readonly clock: Clock;
@@ -47,23 +54,29 @@ export class PostgresBackend implements ResultBackend {
   readonly #schema: string;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #djangoSchema: string | undefined;
   readonly #results: Batcher<EncodedResult, boolean>;
   readonly #listener: Listener;
   readonly #feed: ResultFeed;
   readonly #disposed = new AbortController();
   #maintenance: Promise<void> | undefined;
 
-  constructor({ pool, endpoint, unavailable, resultExpiresMs, clock, log }: PostgresBackendOptions) {
-    const { schema } = endpoint.address;
+  constructor({ pool, endpoint, djangoSchema, unavailable, resultExpiresMs, clock, log }: PostgresBackendOptions) {
+    const { schema: name } = endpoint.address;
+    const schema = identifier(name);
     const expiresMs = wholeMs(resultExpiresMs);
     this.#pool = pool;
     this.#schema = schema;
     this.#clock = clock;
     this.#log = log;
-    this.groups = new PostgresGroups({ queries: pool, schema, expiresMs });
+    this.#djangoSchema = djangoSchema;
+    this.groups = new PostgresGroups({ queries: pool, schema, djangoSchema, expiresMs });
     this.chords = new PostgresChords({ queries: pool, schema, resultExpiresMs: expiresMs });
     this.canvases = new PostgresCanvases(pool, schema);
-    this.#results = new Batcher((results) => storeResults(pool, schema, results, expiresMs), { isolates: isRefusal });
+    this.#results = new Batcher(
+      (results) => storeResults({ queries: pool, schema, lifeMs: expiresMs, djangoSchema }, results),
+      { isolates: isRefusal },
+    );
     const feed = new ResultFeed({
       listen: () => this.#listener.open(),
       fetch: (taskIds) => this.fetch(taskIds),
@@ -73,7 +86,7 @@ export class PostgresBackend implements ResultBackend {
     this.#feed = feed;
     this.#listener = new Listener({
       endpoint,
-      channel: `${schema}_results`,
+      channel: channelOf(name),
       onNotification: (payload) => feed.hear(payload),
       onResumed: () => feed.catchUp(),
       clock,
@@ -84,7 +97,13 @@ export class PostgresBackend implements ResultBackend {
 
   async open({ signal }: Abortable = {}): Promise<void> {
     await untilAborted(this.#pool.open(), signal);
-    this.#maintenance ??= runMaintenance(this.#pool, this.#schema, this.#clock, this.#disposed.signal);
+    this.#maintenance ??= runMaintenance({
+      queries: this.#pool,
+      schema: this.#schema,
+      clock: this.#clock,
+      log: this.#log,
+      signal: this.#disposed.signal,
+    });
   }
 
   async store(metas: readonly TaskMeta[]): Promise<readonly string[]> {
@@ -93,6 +112,7 @@ export class PostgresBackend implements ResultBackend {
       state: meta.state,
       fence: meta.fence ?? null,
       text: encodeMeta(meta),
+      ...(this.#djangoSchema === undefined ? {} : { django: djangoRow(meta) }),
     }));
     const isStored = await this.#results.addAll(results);
     return metas.filter((_, index) => isStored[index] === false).map(({ taskId }) => taskId);
@@ -124,15 +144,20 @@ export class PostgresBackend implements ResultBackend {
   }
 
   async forget(taskIds: readonly string[]): Promise<void> {
-    if (taskIds.length > 0)
-      await this.#pool.query(`DELETE FROM ${this.#schema}.results WHERE task_id = ANY ($1::text[])`, [taskIds]);
+    if (taskIds.length === 0) return;
+    const own = `DELETE FROM ${this.#schema}.results WHERE task_id = ANY ($1::text[])`;
+    const text =
+      this.#djangoSchema === undefined
+        ? own
+        : `WITH own AS (${own}) DELETE FROM ${djangoTable(this.#djangoSchema, TASK_RESULTS)} WHERE task_id = ANY ($1::text[])`;
+    await this.#pool.query(text, [taskIds]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
     this.#feed[Symbol.dispose]();
     this.#listener[Symbol.dispose]();
-    await this.#results.idle();
+    await idleSoon(this.#results, this.#clock);
     await this.#pool[Symbol.asyncDispose]();
     await this.#maintenance;
   }

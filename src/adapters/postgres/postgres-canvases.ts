@@ -1,6 +1,6 @@
 import type { StoredCanvas, StoredCanvases } from "../../backend/canvases.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import type { Queries } from "./connections/pool.ts";
-import { wholeMs } from "./whole-ms.ts";
 
 /** A canvas that has so much of its life before it is not renewed: to read costs less than to write. */
 const YOUNG_SHARE = 0.9;

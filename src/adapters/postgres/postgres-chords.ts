@@ -18,11 +18,12 @@ import {
   type OverdueChord,
 } from "../../backend/chords.ts";
 import { Batcher } from "../../util/batcher.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import type { Queries } from "./connections/pool.ts";
-import { wholeMs } from "./whole-ms.ts";
 
 export interface PostgresChordsOptions {
   readonly queries: Queries;
+  /** As SQL writes it. */
   readonly schema: string;
   readonly resultExpiresMs: number;
 }

@@ -4,11 +4,12 @@ import type { RenewerSource } from "../../broker/leases/renewer.ts";
 import type { Turn, TurnRules } from "../../broker/turns.ts";
 import { Batcher } from "../../util/batcher.ts";
 import type { Clock } from "../../util/clock.ts";
+import type { Logger } from "../../util/logger.ts";
+import { LONGEST_MS, wholeMs } from "../../util/whole-ms.ts";
 import { renewClaims, storedKey, storedPrefix } from "./claims.ts";
 import type { Pool } from "./connections/pool.ts";
+import { idleSoon } from "./idle-soon.ts";
 import { runMaintenance } from "./maintenance.ts";
-import { LONGEST_MS } from "./schema/result-functions.ts";
-import { wholeMs } from "./whole-ms.ts";
 
 /** Keys that one statement reads. */
 const READ_AT_ONCE = 1_000;
@@ -29,10 +30,12 @@ interface ClaimRow {
 export interface PostgresKeyStoreOptions {
   /** Disposed with the key store. */
   readonly pool: Pool;
+  /** As SQL writes it. */
   readonly schema: string;
   /** How a thread renews them. */
   readonly renewer: RenewerSource;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** Claims as rows, by the server's clock. What one turn of the event loop claims, or asks, is one statement. */
@@ -41,22 +44,30 @@ export class PostgresKeyStore implements KeyStore {
   readonly #pool: Pool;
   readonly #schema: string;
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #claims: Batcher<WantedKey, boolean>;
   readonly #prefixes: Batcher<string, boolean>;
   readonly #disposed = new AbortController();
   #maintenance: Promise<void> | undefined;
 
-  constructor({ pool, schema, renewer, clock }: PostgresKeyStoreOptions) {
+  constructor({ pool, schema, renewer, clock, log }: PostgresKeyStoreOptions) {
     this.renewer = renewer;
     this.#pool = pool;
     this.#schema = schema;
     this.#clock = clock;
+    this.#log = log;
     this.#claims = new Batcher((wanted) => this.#claim(wanted), { isolates: isRefusal });
     this.#prefixes = new Batcher((prefixes) => this.#mayHave(prefixes), { isolates: isRefusal });
   }
 
   claim(key: string, owner: string, ttlMs: number, value?: string): Promise<boolean> {
-    this.#maintenance ??= runMaintenance(this.#pool, this.#schema, this.#clock, this.#disposed.signal);
+    this.#maintenance ??= runMaintenance({
+      queries: this.#pool,
+      schema: this.#schema,
+      clock: this.#clock,
+      log: this.#log,
+      signal: this.#disposed.signal,
+    });
     return this.#claims.add({ key, owner, ttlMs, value });
   }
 
@@ -100,8 +111,7 @@ export class PostgresKeyStore implements KeyStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort();
-    await this.#claims.idle();
-    await this.#prefixes.idle();
+    await Promise.all([this.#claims, this.#prefixes].map((batcher) => idleSoon(batcher, this.#clock)));
     await this.#pool[Symbol.asyncDispose]();
     await this.#maintenance;
   }

@@ -3,6 +3,8 @@ export interface PostgresOptions {
   readonly url: string;
   /** The PostgreSQL schema that holds all tables, for this app alone or for several that share results. @default the URL's `schema`, or "celeriac" */
   readonly schema?: string;
+  /** The PostgreSQL schema of Django's tables, such as "public": results and groups are written to those of django-celery-results too. @default the URL's `django_schema`, or they are left alone */
+  readonly djangoSchema?: string;
   /** Whether whoever connects makes the schema, or brings it up to date; else `celeriac postgres migrate` alone does. @default the URL's `migrate`, or true */
   readonly migrate?: boolean;
   /** The most connections that results are read and written over at once, and keys; one more of each waits for notifications or renews. @default 4 */

@@ -6,6 +6,7 @@ import { systemClock } from "../../util/clock.ts";
 import { renewClaims } from "./claims.ts";
 import { Pool } from "./connections/pool.ts";
 import type { RenewerData } from "./renewer-source.ts";
+import { identifier } from "./connections/identifier.ts";
 
 export const openRenewer: OpenRenewer = (data) => new PostgresRenewer(data as RenewerData);
 
@@ -14,7 +15,7 @@ class PostgresRenewer implements Renewer {
   readonly #schema: string;
 
   constructor({ url, endpoint }: RenewerData) {
-    this.#schema = endpoint.address.schema;
+    this.#schema = identifier(endpoint.address.schema);
     this.#pool = new Pool({
       endpoint,
       clock: systemClock,

@@ -1,4 +1,5 @@
 import type { Queries } from "./connections/pool.ts";
+import { DJANGO_COLUMNS, type DjangoRow } from "./django/django-row.ts";
 
 export interface EncodedResult {
   readonly taskId: string;
@@ -6,6 +7,17 @@ export interface EncodedResult {
   readonly fence: number | null;
   /** The result document. */
   readonly text: string;
+  /** Present where Django's table has it too. */
+  readonly django?: DjangoRow;
+}
+
+export interface StoreOptions {
+  readonly queries: Queries;
+  /** As SQL writes it. */
+  readonly schema: string;
+  readonly lifeMs: number;
+  /** The name of the schema of Django's tables. @default they are left alone */
+  readonly djangoSchema?: string | undefined;
 }
 
 /** One statement has no more results than this, and no more characters of them. */
@@ -17,27 +29,33 @@ const NEWS_CHARACTERS = 2_500;
 /** In place of the ids that no notification has room for: whoever waits looks after all that it waits for. */
 export const ANY_NEWS = "*";
 
+interface Refused {
+  /** From 1. */
+  readonly place: number;
+}
+
 /** Whether each is stored, or was by an earlier success; false where a later run has told of the task. */
 export async function storeResults(
-  queries: Queries,
-  schema: string,
+  { queries, schema, lifeMs, djangoSchema }: StoreOptions,
   results: readonly EncodedResult[],
-  lifeMs: number,
 ): Promise<readonly boolean[]> {
   const isStored = results.map(() => true);
   for (const places of statementsOf(results)) {
     const rows = places.map((place) => results[place] as EncodedResult);
-    const refused = await queries.query<{ readonly place: number }>(
-      `SELECT ${schema}.store_results($1, $2, $3, $4, $5, $6) AS place`,
-      [
-        rows.map(({ taskId }) => taskId),
-        rows.map(({ state }) => state),
-        rows.map(({ fence }) => fence),
-        rows.map(({ text }) => text),
-        lifeMs,
-        newsOf(rows),
-      ],
-    );
+    const values = [
+      rows.map(({ taskId }) => taskId),
+      rows.map(({ state }) => state),
+      rows.map(({ fence }) => fence),
+      rows.map(({ text }) => text),
+      lifeMs,
+      newsOf(rows),
+    ];
+    const refused = await (djangoSchema === undefined
+      ? queries.query<Refused>(`SELECT ${schema}.store_results($1, $2, $3, $4, $5, $6) AS place`, values)
+      : queries.query<Refused>(
+          `SELECT ${schema}.store_results_for_django($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) AS place`,
+          [...values, djangoSchema, ...DJANGO_COLUMNS.map((name) => rows.map(({ django }) => django?.[name] ?? null))],
+        ));
     for (const { place } of refused) isStored[places[place - 1] as number] = false;
   }
   return isStored;

@@ -1,5 +1,6 @@
 import type { Claim } from "../../broker/key-store.ts";
 import type { ClaimName } from "../../broker/leases/claim-receipt.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import { RENEW } from "./claim-scripts.ts";
 import type { RedisLink } from "./connections/redis-link.ts";
 import { flagsOf } from "./flags-of.ts";
@@ -54,11 +55,4 @@ export async function renewClaims(
     const args = some.flatMap(({ key, owner }) => [encodeClaim(owner).beginning, key]);
     return link.script(RENEW, names, [wholeMs(ttlMs), ...args]);
   });
-}
-
-/** The longest that Redis' clock can add to. */
-export const LONGEST_MS: number = 2 ** 50;
-
-export function wholeMs(ttlMs: number): number {
-  return Math.min(Math.ceil(ttlMs), LONGEST_MS);
 }

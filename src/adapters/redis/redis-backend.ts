@@ -9,7 +9,7 @@ import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { untilAborted } from "../../util/until-aborted.ts";
-import { wholeMs } from "./claims.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import type { RedisConnections } from "./connections/redis-link.ts";
 import { RedisCanvases } from "./redis-canvases.ts";
 import { RedisChords } from "./redis-chords.ts";

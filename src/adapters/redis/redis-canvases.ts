@@ -1,5 +1,5 @@
 import type { StoredCanvas, StoredCanvases } from "../../backend/canvases.ts";
-import { wholeMs } from "./claims.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import { script, type Command, type RedisLink, type Script } from "./connections/redis-link.ts";
 import type { ResultKeys } from "./result-keys.ts";
 

@@ -19,8 +19,8 @@ import {
   type ChordPlan,
   type OverdueChord,
 } from "../../backend/chords.ts";
+import { wholeMs } from "../../util/whole-ms.ts";
 import { BEGIN, END, GROW, JOIN, TAKE_OVERDUE, TO_LOOK_AT, WATCH } from "./chord-scripts.ts";
-import { wholeMs } from "./claims.ts";
 import type { Argument, RedisLink } from "./connections/redis-link.ts";
 import type { ResultKeys } from "./result-keys.ts";
 

@@ -14,8 +14,9 @@ const OPEN_MS = 5_000;
 /** The server gives up whatever takes longer, in milliseconds; and so much later we take it for dead. */
 const STATEMENT_MS = 10_000;
 const SILENCE_MS = 2_000;
-/** An event loop that was blocked has not read yet what is there: so much longer, in milliseconds, before silence is believed. */
+/** An event loop that was blocked has not read yet what is there: so much longer, in milliseconds, before silence is believed; opening takes several turns. */
 const SECOND_LOOK_MS = 100;
+const SECOND_OPEN_MS = 1_000;
 
 /**
  * Whoever is told that something is stored may count on it: a session that would not wait for the disk is made to. And the functions of the schema look anew
@@ -43,13 +44,15 @@ export class Connection {
   /** Rejects with UnusableError. */
   static async open({ endpoint, clock, signal }: OpenOptions): Promise<Connection> {
     const late = new UnusableError(`it did not answer within ${OPEN_MS / 1_000} s.`);
+    const limit = { clock, error: () => late, signal };
     let connection: Connection | undefined;
+    let opening: Promise<void> | undefined;
     try {
       connection = new Connection(createClient(endpoint), clock);
       const client = connection.#client;
-      await within({ clock, ms: OPEN_MS, error: () => late, signal }, async () => {
-        await client.connect();
-        await client.query(SET_UP);
+      await within({ ...limit, ms: OPEN_MS }, () => (opening = logIn(client))).catch((error: unknown) => {
+        if (error !== late || opening === undefined) throw error;
+        return within({ ...limit, ms: SECOND_OPEN_MS }, () => opening as Promise<void>);
       });
       return connection;
     } catch (error) {
@@ -140,6 +143,11 @@ export class Connection {
       );
     });
   }
+}
+
+async function logIn(client: pg.Client): Promise<void> {
+  await client.connect();
+  await client.query(SET_UP);
 }
 
 interface SocketLike {

@@ -6,6 +6,7 @@ import type { Logger } from "../../../util/logger.ts";
 import { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { explained, UnusableError, type Unavailable } from "./failure.ts";
+import { identifier } from "./identifier.ts";
 
 /** A connection that only listens would not notice that it is dead: it asks so often, in milliseconds. */
 const PING_MS = 2_000;
@@ -14,7 +15,6 @@ const BACKOFF = { baseMs: 50, maxMs: 2_000 };
 
 export interface ListenerOptions {
   readonly endpoint: Endpoint;
-  /** A name that need not be quoted. */
   readonly channel: string;
   readonly onNotification: (payload: string) => void;
   /** The connection was lost and there is another: what was sent meanwhile was not heard. */
@@ -81,8 +81,9 @@ export class Listener implements Disposable {
     connection.onLost(() => over.abort(new UnusableError("the connection was lost.")));
     signal.addEventListener("abort", stop, { once: true });
     try {
+      signal.throwIfAborted();
       connection.onNotification(onNotification);
-      await connection.query(`LISTEN ${channel}`);
+      await connection.query(`LISTEN ${identifier(channel)}`);
       this.#ready?.resolve();
       onListening();
       for (;;) {

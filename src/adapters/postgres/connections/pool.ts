@@ -74,7 +74,6 @@ export class Pool implements Queries, AsyncDisposable {
     let connection: Connection | undefined;
     try {
       connection = this.#takeIdle() ?? (await this.#connect());
-      this.#busy.add(connection);
       return await work(connection);
     } catch (error) {
       if (isOfSchema(error)) for (const found of [connection, ...this.#takeAllIdle()]) found?.close();
@@ -121,7 +120,9 @@ export class Pool implements Queries, AsyncDisposable {
     for (const { connection } of this.#idle)
       if (!fresh.some((idle) => idle.connection === connection)) connection.close();
     this.#idle = fresh;
-    return this.#idle.pop()?.connection;
+    const connection = this.#idle.pop()?.connection;
+    if (connection !== undefined) this.#busy.add(connection);
+    return connection;
   }
 
   #takeAllIdle(): readonly Connection[] {
@@ -143,12 +144,16 @@ export class Pool implements Queries, AsyncDisposable {
     let connection: Connection | undefined;
     try {
       connection = await Connection.open({ endpoint, clock, signal });
+      signal.throwIfAborted();
+      // From now on disposing reaches it.
+      this.#busy.add(connection);
       await prepare(connection);
       this.#failures = 0;
       this.#connectAt = 0;
       return connection;
     } catch (error) {
       connection?.close();
+      if (connection !== undefined) this.#busy.delete(connection);
       this.#connectAt = uptimeOf(clock) + exponentialBackoff(this.#failures, BACKOFF);
       this.#failures += 1;
       throw error;

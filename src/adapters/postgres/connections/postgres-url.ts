@@ -16,6 +16,8 @@ export interface PostgresAddress {
   readonly applicationName: string;
   readonly schema: string;
   readonly mayMigrate: boolean;
+  /** That of the tables of django-celery-results; undefined where they are left alone. */
+  readonly djangoSchema: string | undefined;
 }
 
 /** Paths of PEM files, and what is asked of the server's certificate. */
@@ -30,13 +32,19 @@ export interface TlsFiles {
 const POSTGRES_PORT = 5432;
 export const DEFAULT_SCHEMA = "celeriac";
 
-/** What stands behind the question mark: libpq's names, and `schema` and `migrate`. */
+/** What stands behind the question mark: libpq's names, and `schema`, `migrate` and `django_schema`. */
 export const POSTGRES_URL_PARAMETERS: readonly string[] = [
-  ..."schema migrate host application_name sslmode sslrootcert sslcert sslkey".split(" "),
+  ..."schema migrate django_schema host application_name sslmode sslrootcert sslcert sslkey".split(" "),
 ];
 
-/** Postgres keeps 63 bytes of a name, and the name of a channel is made of this one. */
-const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,49}$/;
+/** What a schema and a role may be called. Postgres keeps 63 bytes of a name, and the name of a channel is made of the schema's. */
+export function isName(name: string): boolean {
+  return /^[a-z_][a-z0-9_]{0,49}$/.test(name) && !name.startsWith("pg_");
+}
+
+/** Beside `isName`, in words. */
+export const NAME_RULE =
+  "small letters, digits and underscores, 50 at most, and does not begin with a digit or with pg_";
 
 /** `postgres://[user[:password]@][host][:port][/database][?parameters]`, percent-encoded as URLs are. Throws PostgresUrlError. */
 export function parsePostgresUrl(url: string): PostgresAddress {
@@ -59,15 +67,14 @@ export function parsePostgresUrl(url: string): PostgresAddress {
     applicationName: parameters.get("application_name") ?? "celeriac",
     schema: checkedSchema(parameters.get("schema") ?? DEFAULT_SCHEMA),
     mayMigrate: booleanOf(parameters, "migrate"),
+    djangoSchema: parameters.get("django_schema"),
   };
 }
 
-/** Throws PostgresUrlError for a name that would have to be quoted, or that is too long. */
+/** Throws PostgresUrlError. */
 export function checkedSchema(schema: string): string {
-  if (SCHEMA_NAME.test(schema) && !schema.startsWith("pg_")) return schema;
-  throw new PostgresUrlError(
-    `The schema is "${schema}". Its name has small letters, digits and underscores, 50 at most, and does not begin with a digit or with pg_.`,
-  );
+  if (isName(schema)) return schema;
+  throw new PostgresUrlError(`The schema is "${schema}". Its name has ${NAME_RULE}.`);
 }
 
 function parametersOf(query: string): ReadonlyMap<string, string> {

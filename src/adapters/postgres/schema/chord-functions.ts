@@ -18,7 +18,8 @@ export function chordFunctions(schema: string): string {
     LOOP
       SELECT * INTO c FROM ${schema}.chords WHERE id = chord_id FOR UPDATE;
       EXIT WHEN FOUND;
-      INSERT INTO ${schema}.chords (id, expires_at) VALUES (chord_id, ${schema}.later(default_life_ms)) ON CONFLICT DO NOTHING;
+      INSERT INTO ${schema}.chords (id, expires_at, prune_at)
+        VALUES (chord_id, ${schema}.later(default_life_ms), ${schema}.later(default_life_ms)) ON CONFLICT DO NOTHING;
     END LOOP;
     IF c.expires_at <= clock_timestamp() THEN
       PERFORM ${schema}.empty_chord(chord_id);
@@ -34,7 +35,7 @@ export function chordFunctions(schema: string): string {
   ) RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
     UPDATE ${schema}.chords SET life_ms = new_life_ms, deadline_ms = new_deadline_ms,
-      look_at = ${schema}.later(new_deadline_ms), expires_at = ${schema}.later(new_life_ms)
+      look_at = ${schema}.later(new_deadline_ms), expires_at = ${schema}.later(new_life_ms), prune_at = ${schema}.later(new_life_ms)
       WHERE id = chord_id;
     DELETE FROM ${schema}.chord_bodies WHERE chord = chord_id;
     IF signature IS NOT NULL THEN
@@ -156,8 +157,8 @@ export function chordFunctions(schema: string): string {
     SELECT * INTO c FROM ${schema}.chords WHERE id = chord_id FOR UPDATE;
     IF NOT FOUND OR c.is_over OR (c.claim <> name AND c.claimed_until > clock_timestamp()) THEN RETURN; END IF;
     PERFORM ${schema}.empty_chord(chord_id);
-    UPDATE ${schema}.chords SET is_over = true, joined = 0, added = 0, life_ms = NULL, look_at = NULL, expires_at = ${schema}.later(over_ms)
-      WHERE id = chord_id;
+    UPDATE ${schema}.chords SET is_over = true, joined = 0, added = 0, life_ms = NULL, look_at = NULL,
+      expires_at = ${schema}.later(over_ms), prune_at = ${schema}.later(over_ms) WHERE id = chord_id;
   END $$;
   `;
 }

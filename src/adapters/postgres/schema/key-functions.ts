@@ -1,5 +1,3 @@
-import { LONGEST_MS } from "./result-functions.ts";
-
 /** Claims and turns, by the server's clock. Rows are locked in the order of their keys. */
 export function keyFunctions(schema: string): string {
   return `
@@ -42,10 +40,10 @@ export function keyFunctions(schema: string): string {
     END LOOP;
     moment := clock_timestamp();
     in_ms := CASE WHEN last = '-infinity' THEN 0
-      ELSE greatest(0, least(extract(epoch FROM last - moment) * 1000 + least(every_ms, ${LONGEST_MS}), within_ms + every_ms)) END;
+      ELSE greatest(0, least(extract(epoch FROM last - moment) * 1000 + every_ms, within_ms + every_ms)) END;
     is_taken := in_ms <= within_ms;
     IF is_taken THEN
-      UPDATE ${schema}.turns SET turn_at = moment + least(in_ms, ${LONGEST_MS}) * interval '1 millisecond', expires_at = ${schema}.later(in_ms + every_ms)
+      UPDATE ${schema}.turns SET turn_at = moment + in_ms * interval '1 millisecond', expires_at = ${schema}.later(in_ms + every_ms)
         WHERE key = turn_key;
     END IF;
     RETURN NEXT;

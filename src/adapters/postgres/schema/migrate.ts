@@ -1,4 +1,6 @@
+import { toError } from "../../../util/errors.ts";
 import type { Connection } from "../connections/connection.ts";
+import { identifier } from "../connections/identifier.ts";
 import { sqlStateOf, UnusableError } from "../connections/failure.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
@@ -38,25 +40,35 @@ export async function migrate(connection: Connection, schema: string): Promise<M
     await connection.run(`BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('${schema}.migrate', 0))`, MIGRATION_MS);
     // Looked at again under the lock: another process may have been quicker.
     const from = await versionOf(connection, schema);
-    if (from < SCHEMA_VERSION) await connection.run(await stepsFrom(connection, schema, from), MIGRATION_MS);
+    if (from < SCHEMA_VERSION) await advance(connection, schema, from);
     await connection.run("COMMIT", MIGRATION_MS);
     return { from, to: SCHEMA_VERSION };
   } catch (error) {
     // Closed, it takes back what it did, and gives up the lock.
     connection.close();
-    const detail = whyNot(schema, sqlStateOf(error));
+    throw error;
+  }
+}
+
+/** Rejects with UnusableError where this user may not, or where another program has taken the names, and with the server's error. */
+async function advance(connection: Connection, schema: string, from: number): Promise<void> {
+  const [rights] = await connection.query<Rights>(RIGHTS, [schema]);
+  try {
+    await connection.run(stepsFrom(schema, from, rights?.schema_owner === null), MIGRATION_MS);
+  } catch (error) {
+    const detail = whyNot(error, { schema, from, rights });
     throw detail === undefined ? error : new UnusableError(detail, { cause: error, isLasting: true });
   }
 }
 
-async function stepsFrom(connection: Connection, schema: string, from: number): Promise<string> {
-  const [row] = await connection.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema]);
+function stepsFrom(schema: string, from: number, isMissing: boolean): string {
   const steps = MIGRATIONS.slice(from).map((step) => step(schema));
+  const name = identifier(schema);
   // IF NOT EXISTS would ask for the right to make a schema even where there is one.
-  if (row === undefined) steps.unshift(`CREATE SCHEMA ${schema};`);
+  if (isMissing) steps.unshift(`CREATE SCHEMA ${name};`);
   // A function, which nobody can change who may only write to tables.
   steps.push(
-    `CREATE OR REPLACE FUNCTION ${schema}.version() RETURNS integer LANGUAGE sql AS 'SELECT ${SCHEMA_VERSION}';`,
+    `CREATE OR REPLACE FUNCTION ${name}.version() RETURNS integer LANGUAGE sql AS 'SELECT ${SCHEMA_VERSION}';`,
   );
   return steps.join("\n");
 }
@@ -77,7 +89,9 @@ async function versionOf(connection: Connection, schema: string): Promise<number
     );
   }
   if (!database.has) return 0;
-  const [row] = await connection.query<{ readonly version: number }>(`SELECT ${schema}.version() AS version`);
+  const [row] = await connection.query<{ readonly version: number }>(
+    `SELECT ${identifier(schema)}.version() AS version`,
+  );
   const version = row?.version ?? 0;
   if (version <= SCHEMA_VERSION) return version;
   throw new UnusableError(
@@ -92,9 +106,41 @@ function missing(schema: string, version: number): string {
   return `${what}. Run \`celeriac postgres migrate\` as a user who may make it.`;
 }
 
+interface Rights {
+  readonly me: string;
+  readonly database_owner: string;
+  /** Null where there is no such schema. */
+  readonly schema_owner: string | null;
+}
+
+const RIGHTS = `
+  SELECT current_user::text AS me, pg_get_userbyid(d.datdba)::text AS database_owner,
+    (SELECT pg_get_userbyid(n.nspowner)::text FROM pg_namespace n WHERE n.nspname = $1) AS schema_owner
+  FROM pg_database d WHERE d.datname = current_database()`;
+
+interface Attempt {
+  readonly schema: string;
+  readonly from: number;
+  readonly rights: Rights | undefined;
+}
+
 /** Undefined where it is not a matter of migrating. */
-function whyNot(schema: string, state: string | undefined): string | undefined {
-  if (state === "42501") return `${missing(schema, 0)} This one may not: see \`celeriac postgres roles\`.`;
+function whyNot(error: unknown, { schema, from, rights }: Attempt): string | undefined {
+  const state = sqlStateOf(error);
+  if (state === "42501") {
+    const { me = "?", database_owner: databaseOwner = "?", schema_owner: owner = null } = rights ?? {};
+    const change = from === 0 ? "make Celeriac's tables" : `bring the tables of version ${from} to ${SCHEMA_VERSION}`;
+    const what =
+      owner === null
+        ? `its user "${me}" may not make the schema "${schema}"`
+        : `its user "${me}" may not ${change} in the schema "${schema}", which belongs to "${owner}"`;
+    const who = owner ?? databaseOwner;
+    const owns = owner === null ? ", who owns the database," : "";
+    return (
+      `${what} (${toError(error).message}). Run \`celeriac postgres migrate\` as "${who}"${owns} ` +
+      "or as a role of `celeriac postgres roles`."
+    );
+  }
   // A table, or a function.
   if (state !== "42P07" && state !== "42723") return undefined;
   return `its schema "${schema}" has tables of another program. Name another with ?schema=NAME in the URL.`;

@@ -1,6 +1,6 @@
 /**
- * All tables of a schema. Texts that are looked up are compared byte by byte (COLLATE "C"). Nobody reads what has expired; `prune` makes room, and finds it
- * by the indexes on `expires_at`.
+ * All tables of a schema. Texts that are looked up are compared byte by byte (COLLATE "C"). Nobody reads what has expired; `prune_…` makes room, and
+ * finds it by the indexes `…_expiring`. What changes often is in none, and its pages have room: such a row is changed without a change of any index.
  */
 export function tables(schema: string): string {
   return `
@@ -32,9 +32,10 @@ export function tables(schema: string): string {
     life_ms bigint,          -- from its begin or the last who came to expires_at; null where nobody has said what its deadline is
     deadline_ms bigint,      -- for how long nobody may come; null for none
     look_at timestamptz,     -- not overdue before; null for a chord that will not be. Left alone when a member comes
-    expires_at timestamptz NOT NULL
-  );
-  CREATE INDEX chords_expiring ON ${schema}.chords (expires_at);
+    expires_at timestamptz NOT NULL,
+    prune_at timestamptz NOT NULL  -- not expired before. Left alone when a member comes
+  ) WITH (fillfactor = 50);
+  CREATE INDEX chords_expiring ON ${schema}.chords (prune_at);
   CREATE INDEX chords_watched ON ${schema}.chords (look_at) WHERE look_at IS NOT NULL;
   CREATE TABLE ${schema}.chord_parts (
     chord text COLLATE "C" NOT NULL,

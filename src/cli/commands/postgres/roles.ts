@@ -10,9 +10,6 @@ interface RolesOptions extends GlobalOptions {
   readonly reader: string;
 }
 
-/** Names that Postgres takes without quotes. */
-const PLAIN_NAME = /^[a-z_][a-z0-9_]{0,49}$/;
-
 export function addRolesCommand(group: Command): void {
   group
     .command("roles")
@@ -25,9 +22,9 @@ export function addRolesCommand(group: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { schema, migrator, worker, reader } = command.optsWithGlobals<RolesOptions>();
       const names = { schema, migrator, worker, reader };
+      const { isName, NAME_RULE } = await import("../../../adapters/postgres/connections/postgres-url.ts");
       for (const [option, name] of Object.entries(names)) {
-        if (!PLAIN_NAME.test(name))
-          throw new UsageError(`--${option} is "${name}": write small letters, digits and underscores, 50 at most.`);
+        if (!isName(name)) throw new UsageError(`--${option} is "${name}". A name has ${NAME_RULE}.`);
       }
       const { rolesSql } = await import("../../../adapters/postgres/schema/roles.ts");
       print(rolesSql(names));

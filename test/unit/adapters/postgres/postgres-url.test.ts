@@ -47,7 +47,7 @@ describe("a Postgres URL", () => {
     ["postgres://h:99999", "is no host and port"],
     ["postgres://h:1:2", "is no host and port"],
     ["postgres://u%@h", "The user of the Postgres URL is not percent-encoded"],
-    ["postgres://h?pool=5", 'unknown parameter "pool". Known: schema, migrate, host'],
+    ["postgres://h?pool=5", 'unknown parameter "pool". Known: schema, migrate, django_schema, host'],
     ["postgres://h?sslmode=prefer", "leaves it open whether the connection is encrypted"],
     ["postgres://h?schema=Mine", 'The schema is "Mine"'],
     ["postgres://h?schema=a;drop", 'The schema is "a;drop"'],

@@ -22,10 +22,8 @@ describe("storing results in Postgres", () => {
   it("takes as few statements as there are states of one task", async () => {
     const { queries, statements } = recorder();
     await storeResults(
-      queries,
-      "s",
+      { queries, schema: "s", lifeMs: 1 },
       ["a", "b", "a", "c", "c"].map((id) => result(id)),
-      1,
     );
     expect(statements.map(({ ids }) => ids)).toEqual([["a", "b"], ["a", "c"], ["c"]]);
   });
@@ -33,23 +31,28 @@ describe("storing results in Postgres", () => {
   it("takes several statements for many or large results", async () => {
     const { queries, statements } = recorder();
     const many = Array.from({ length: 4_500 }, (_, index) => result(`t${index}`));
-    await storeResults(queries, "s", [...many, ...["x", "y"].map((id) => result(id, "0".repeat(3_000_000)))], 1);
+    await storeResults({ queries, schema: "s", lifeMs: 1 }, [
+      ...many,
+      ...["x", "y"].map((id) => result(id, "0".repeat(3_000_000))),
+    ]);
     expect(statements.map(({ ids }) => ids.length)).toEqual([2_000, 2_000, 501, 1]);
   });
 
   it("names those that were refused by their places", async () => {
     const { queries } = recorder([2]);
-    expect(await storeResults(queries, "s", [result("a"), result("b"), result("c")], 1)).toEqual([true, false, true]);
+    expect(await storeResults({ queries, schema: "s", lifeMs: 1 }, [result("a"), result("b"), result("c")])).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("tells of each in notifications that Postgres takes, and of what is too long that there is something", async () => {
     const { queries, statements } = recorder();
     const ids = [...Array.from({ length: 1_000 }, (_, index) => `ünïcode 🥕 "\u0001" ${index}`), "x".repeat(5_000)];
     await storeResults(
-      queries,
-      "s",
+      { queries, schema: "s", lifeMs: 1 },
       ids.map((id) => result(id)),
-      1,
     );
     const news = statements.flatMap((statement) => statement.news);
     for (const payload of news) expect(Buffer.byteLength(payload)).toBeLessThan(8_000);
