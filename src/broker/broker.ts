@@ -226,6 +226,8 @@ export interface DeadLetterQuery extends DeadLetterFilter, Abortable {
   readonly limit?: number | undefined;
   /** Only those behind the one of this id, which need not be there any more. @default from the oldest */
   readonly after?: string | undefined;
+  /** Whether it is enough to be told within some minutes: spares much where looking is dear, as on RabbitMQ. @default false */
+  readonly mayBeOld?: boolean | undefined;
 }
 
 /** An id that names no dead letter selects nothing; an empty filter selects all. */

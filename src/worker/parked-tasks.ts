@@ -75,7 +75,8 @@ export class ParkedTasks implements Disposable {
   async #replayKnownOf(queue: string): Promise<void> {
     const { broker, log } = this.#options;
     for (let page: readonly DeadLetter[]; ;) {
-      page = await broker.deadLetters({ queue, code: UNKNOWN_TASK, limit: PAGE, after: this.#seen.get(queue) });
+      const after = this.#seen.get(queue);
+      page = await broker.deadLetters({ queue, code: UNKNOWN_TASK, limit: PAGE, after, mayBeOld: true });
       const known = page.filter((letter) => this.#canRun(letter));
       if (known.length > 0) {
         const replayed = await broker.replay({ ids: known.map(({ id }) => id) });

@@ -169,7 +169,9 @@ it(
   { timeout: TIMEOUT_MS },
   async () => {
     await using proxy = await FaultyProxy.before(server.port);
-    await using broker = open(proxy.port, `;127.0.0.1:${server.port}`);
+    await using next = await FaultyProxy.before(server.port);
+    next.set("refuse");
+    await using broker = open(proxy.port, `;127.0.0.1:${next.port}`);
     await using other = open();
     const name = `exchange-${randomUUID()}`;
     const queue = `queue-${randomUUID()}`;
@@ -180,6 +182,7 @@ it(
     });
     proxy.set("refuse");
     expect(await other.remove(queue)).toBe(true);
+    next.set("none");
     const { message } = toQueue(queue, "through");
     const publish = (): Promise<unknown> => broker.publish([{ message, route: { exchange: name, routingKey: "key" } }]);
     await eventually(publish, { timeoutMs: 10_000, pauseMs: 20 });

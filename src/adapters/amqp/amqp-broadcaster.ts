@@ -82,8 +82,7 @@ export class AmqpBroadcaster implements Broadcaster {
   async #declareOn(connection: AmqpConnection, exchange: Exchange): Promise<void> {
     try {
       const channel = await connection.openChannel();
-      await channel.call((raw) => declareBroadcast(raw, exchange));
-      await channel.close();
+      await channel.call((raw) => declareBroadcast(raw, exchange)).finally(() => channel.close());
     } catch (error) {
       throw this.#link.explained(error);
     }

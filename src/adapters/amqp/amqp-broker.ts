@@ -31,6 +31,7 @@ import type { AmqpLink } from "./connections/amqp-link.ts";
 import { Copier } from "./copier.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { DelayedDelivery, MAX_DELAY_MS } from "./delayed-delivery.ts";
+import { findQueue } from "./find-queue.ts";
 import { Router } from "./router.ts";
 
 /** RabbitMQ 4's own limit unless it was changed; that of 3 is higher. */
@@ -209,13 +210,9 @@ export class AmqpBroker implements Broker {
   }
 
   async #count(queue: string): Promise<QueueDepth | undefined> {
-    try {
-      const { messageCount, consumerCount } = await this.#pool.call((raw) => raw.checkQueue(queue));
-      return { ready: messageCount, delayed: undefined, unacked: undefined, consumers: consumerCount };
-    } catch (error) {
-      if (isRefusedWith(error, 404)) return undefined;
-      throw error;
-    }
+    const found = await findQueue(this.#pool, queue);
+    if (found === undefined) return undefined;
+    return { ready: found.messageCount, delayed: undefined, unacked: undefined, consumers: found.consumerCount };
   }
 
   async #run<T>(operation: () => Promise<T>, options: Abortable = {}): Promise<T> {

@@ -5,11 +5,11 @@ import { uptimeOf } from "../../util/clock.ts";
 import { deferred } from "../../util/deferred.ts";
 import { startTimer } from "../../util/timer.ts";
 import type { AmqpConfirmChannel } from "./connections/amqp-channel.ts";
-import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
 import { AmqpReplyError, UnusableError } from "./connections/amqp-failure.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import type { Outgoing } from "./amqp-message.ts";
+import { closedByAnother, culpritOf, refusalOf } from "./send-refusals.ts";
 
 /** How long the server may confirm nothing while it owes it, in milliseconds. */
 const CONFIRM_MS = 10_000;
@@ -112,7 +112,7 @@ export class AmqpPublisher {
     using _ = connection.onBlocked((still) => {
       if (still === undefined) resolve();
     });
-    connection.onLost(() => reject(this.#link.explained(connection.loss)));
+    using __ = connection.onLost(() => reject(this.#link.explained(connection.loss)));
     const detail = `it takes no messages now (${reason}); nothing was published.`;
     const late = (): void => reject(this.#link.explained(new UnusableError(detail)));
     const stopTimer = startTimer(this.#clock, BLOCKED_MS, late);
@@ -192,17 +192,13 @@ class Session {
     }
   }
 
-  /** An exchange that does not exist closes the channel: whose it is not may have been published. */
   #fail(reason: Error): void {
     this.#unwatch();
-    const missing = isRefusedWith(reason, 404) ? /no exchange '(.*)' in vhost/s.exec(reason.text)?.[1] : undefined;
-    const told = reason instanceof AmqpReplyError && missing !== undefined ? CLOSED_BY_ANOTHER : reason;
     const flights = [...this.#inFlight];
     this.#inFlight.clear();
-    for (const { call, item } of flights) {
-      const isGuilty = item.exchange === missing;
-      this.#settle(call, isGuilty ? unroutable(item) : told);
-    }
+    const refused = reason instanceof AmqpReplyError ? refusedCalls(flights, reason) : new Map<Call, Error>();
+    const others = reason instanceof AmqpReplyError ? closedByAnother(reason) : reason;
+    for (const { call } of flights) this.#settle(call, refused.get(call) ?? others);
   }
 
   #watch(): void {
@@ -230,9 +226,13 @@ class Session {
 
 const NACKED = "it refused a message: the queue is full, or cannot be written.";
 
-const CLOSED_BY_ANOTHER = new UnusableError(
-  "a send to an exchange that does not exist ended the channel; what others sent by it may have been published.",
-);
+/** What the server refuses closes the channel of all: those whose it was are told so. Who was alone with it is to blame for whatever it says. */
+function refusedCalls(flights: readonly InFlight[], reason: AmqpReplyError): ReadonlyMap<Call, Error> {
+  const isAlone = new Set(flights.map(({ call }) => call)).size === 1;
+  const isCulprit = culpritOf(reason) ?? (() => isAlone);
+  const refused = flights.filter(({ item }) => isCulprit(item));
+  return new Map(refused.map(({ call, item }) => [call, refusalOf(reason, item)]));
+}
 
 function unroutable({ exchange, routingKey }: Outgoing): UnroutableError {
   return new UnroutableError(exchange, routingKey);

@@ -62,12 +62,14 @@ export class AmqpTopology {
     }
   }
 
-  /** Declares one queue again with its bindings, where it was declared here; false where it was not. */
+  /** Declares one queue again with its bindings and what they lead from, where it was declared here; false where it was not. */
   async restore(queue: string): Promise<boolean> {
-    const { queues, bindings } = this.#remembered.topology;
+    const { exchanges, queues, bindings } = this.#remembered.topology;
     const known = queues.filter(({ name }) => name === queue);
     if (known.length === 0) return false;
-    await this.declare({ queues: known, bindings: bindings.filter((binding) => binding.queue === queue) });
+    const own = bindings.filter((binding) => binding.queue === queue);
+    const sources = new Set(own.map(({ exchange }) => exchange));
+    await this.declare({ exchanges: exchanges.filter(({ name }) => sources.has(name)), queues: known, bindings: own });
     return true;
   }
 

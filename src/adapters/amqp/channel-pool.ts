@@ -29,7 +29,14 @@ export class ChannelPool {
   /** The same on a connection that the link's callers do not have yet. Rejects with AmqpReplyError or UnusableError. */
   async callOn<T>(connection: AmqpConnection, ask: (raw: Channel) => Promise<T>): Promise<T> {
     const channel = this.#takeIdle(connection) ?? (await connection.openChannel());
-    const answer = await channel.call(ask);
+    let answer: T;
+    try {
+      answer = await channel.call(ask);
+    } catch (error) {
+      // What amqplib itself refuses to write leaves it open, and of no use.
+      await channel.close();
+      throw error;
+    }
     if (channel.closed === undefined && this.#connection === connection && this.#idle.length < MAX_IDLE) {
       this.#idle.push(channel);
     } else {

@@ -6,6 +6,7 @@ import { endOfTurn } from "../../util/end-of-turn.ts";
 import { AckWindow } from "./ack-window.ts";
 import type { AmqpChannel } from "./connections/amqp-channel.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
+import { UnusableError } from "./connections/amqp-failure.ts";
 
 export interface SessionOptions {
   readonly connection: AmqpConnection;
@@ -30,6 +31,9 @@ interface Owed {
   readonly reject: (error: unknown) => void;
 }
 
+/** As RabbitMQ's own plugins write it: AMQP's types have to be these. */
+const NO_CREDIT = { credit: { "!": "int64", value: 0 }, drain: false };
+
 /** One channel of a consumer, from its opening to its end: with it goes all that came by it and is not acknowledged. */
 export class ConsumerSession {
   readonly #options: SessionOptions;
@@ -53,8 +57,13 @@ export class ConsumerSession {
     const since = uptimeOf(options.clock);
     const channel = await options.connection.openChannel();
     const session = new ConsumerSession(channel, options, since);
-    if (options.prefetch > 0) await session.limit(options.prefetch);
-    return session;
+    try {
+      if (options.prefetch > 0) await session.limit(options.prefetch);
+      return session;
+    } catch (error) {
+      await channel.close();
+      throw error;
+    }
   }
 
   private constructor(channel: AmqpChannel, options: SessionOptions, since: number) {
@@ -135,6 +144,22 @@ export class ConsumerSession {
     }
   }
 
+  /** Whether `tryOut` takes no message, not even for a moment: RabbitMQ 4 does not look at credit any more. */
+  get canTryUnseen(): boolean {
+    return this.#options.connection.majorVersion === 3;
+  }
+
+  /** Rejects as `consume` would, but at the cost of another channel: by a consumer that has no credit, and is gone at once. */
+  async tryOut(queue: string): Promise<void> {
+    const channel = await this.#options.connection.openChannel();
+    try {
+      await channel.call((raw) => raw.prefetch(1, false));
+      await channel.call((raw) => raw.consume(queue, () => undefined, { arguments: { "x-credit": NO_CREDIT } }));
+    } finally {
+      await channel.close();
+    }
+  }
+
   /** What came before is here once it resolves. */
   async cancel(consumerTag: string): Promise<void> {
     if (this.#consumers.delete(consumerTag)) await this.#channel.call((raw) => raw.cancel(consumerTag));
@@ -152,8 +177,8 @@ export class ConsumerSession {
 
   /** Resolves once the server has taken the acknowledgement; rejects when the channel ends before. Neither function may throw. */
   ack(message: ConsumeMessage, resolve: () => void, reject: (error: unknown) => void): void {
-    if (this.closed !== undefined) {
-      reject(this.closed);
+    if (!this.#channel.isWritable) {
+      reject(this.closed ?? new UnusableError("the channel is being closed."));
       return;
     }
     this.#fresh.push({ message, resolve, reject });
@@ -161,10 +186,17 @@ export class ConsumerSession {
     else this.#flushLater();
   }
 
+  /** Not done, and nothing is to come of it here: the server hands it out again, to anybody. Makes room as an acknowledgement does. */
+  giveBack(message: ConsumeMessage): void {
+    if (!this.#channel.isWritable) return; // it goes back with the channel
+    this.#window.settle(message.fields.deliveryTag);
+    this.#channel.raw.nack(message, false, true);
+  }
+
   /** Writes the acknowledgements that wait for the end of the turn. */
   flush(): void {
     const fresh = this.#fresh;
-    if (fresh.length === 0 || this.closed !== undefined) return;
+    if (fresh.length === 0 || !this.#channel.isWritable) return;
     this.#fresh = [];
     this.#write(fresh);
     for (const owed of fresh) this.#written.push(owed);

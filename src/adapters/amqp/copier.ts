@@ -5,7 +5,9 @@ import type { AmqpDelivery, Settlement } from "./amqp-delivery.ts";
 import { copyOf, type Marks, type Outgoing } from "./amqp-message.ts";
 import type { AmqpPublisher } from "./amqp-publisher.ts";
 import { isRefusedWith } from "./connections/amqp-channel.ts";
-import { deathId, type DeadLetters } from "./dead-letters.ts";
+import type { AmqpReplyError } from "./connections/amqp-failure.ts";
+import { deathId } from "./dead-letter.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { DelayedDelivery } from "./delayed-delivery.ts";
 
 export interface CopierOptions {
@@ -25,11 +27,20 @@ export class Copier {
 
   /** Resolves once the copy is confirmed. Rejects with BrokerUnavailableError, and with DeliveryLostError when the queue is gone, and the message with it. */
   async copy(delivery: AmqpDelivery, settlement: Exclude<Settlement, { outcome: "ack" }>): Promise<void> {
+    const { publisher, delayed, deadLetters } = this.#options;
+    const send = async (): Promise<void> => publisher.publish([await this.#outgoing(delivery, settlement)]);
     try {
-      await this.#options.publisher.publish([await this.#outgoing(delivery, settlement)]);
+      try {
+        await send();
+      } catch (error) {
+        if (!isMissing(error) || isOwnQueue(error, delivery)) throw error;
+        // Somebody has deleted what leads there.
+        if (settlement.outcome === "dead-letter") deadLetters.forget();
+        else delayed.forget();
+        await send();
+      }
     } catch (error) {
-      const isGone = error instanceof UnroutableError || isRefusedWith(error, 404);
-      throw isGone ? new DeliveryLostError(delivery.queue) : error;
+      throw isMissing(error) && isOwnQueue(error, delivery) ? new DeliveryLostError(delivery.queue) : error;
     }
   }
 
@@ -58,4 +69,15 @@ export class Copier {
         return { ...toQueue, ...copyOf(raw, uncounted) };
     }
   }
+}
+
+type Missing = UnroutableError | AmqpReplyError;
+
+function isMissing(error: unknown): error is Missing {
+  return error instanceof UnroutableError || isRefusedWith(error, 404);
+}
+
+function isOwnQueue(error: Missing, { queue }: AmqpDelivery): boolean {
+  if (error instanceof UnroutableError) return error.exchange === "" && error.routingKey === queue;
+  return error.text.includes(`no queue '${queue}'`);
 }

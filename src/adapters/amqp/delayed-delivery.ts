@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Channel } from "amqplib";
 import type { ChannelPool } from "./channel-pool.ts";
-import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
+import { findQueue } from "./find-queue.ts";
 
 /** Kombu: `transport/native_delayed_delivery.py`. A queue for each power of two holds what it gets for so many seconds, and sends it on to the next lower one. */
 const LEVELS = 28;
@@ -54,6 +54,11 @@ export class DelayedDelivery {
     const [seconds, fraction] = [Math.floor((steps * STEP_MS) / 1_000), (steps * STEP_MS) % 1_000];
     const routingKey = `${bitsOf(seconds)}.${key}`;
     return { exchange: fraction === 0 ? levelName(LEVELS - 1) : fractionName(fraction), routingKey };
+  }
+
+  /** Something of it is gone from the server: all is declared again. */
+  forget(): void {
+    this.#declared = undefined;
   }
 
   #noticeReconnect(): void {
@@ -108,12 +113,8 @@ export class DelayedDelivery {
   }
 
   async #ensureQueue(name: string, args: Readonly<Record<string, unknown>>): Promise<void> {
-    try {
-      await this.#pool.call((raw) => raw.checkQueue(name));
-    } catch (error) {
-      if (!isRefusedWith(error, 404)) throw error;
-      await this.#pool.call((raw) => raw.assertQueue(name, { durable: true, arguments: args }));
-    }
+    if ((await findQueue(this.#pool, name)) !== undefined) return;
+    await this.#pool.call((raw) => raw.assertQueue(name, { durable: true, arguments: args }));
   }
 }
 

@@ -15,6 +15,8 @@ export interface KeptChannelOptions extends Abortable {
   readonly clock: Clock;
   /** Run on each new channel: what is to be declared and consumed on it. */
   readonly setUp: (channel: AmqpChannel) => Promise<void>;
+  /** Called when the server refuses it on a new connection: it is then tried again, for as long as it takes. @default it ends */
+  readonly onRefused?: ((refusal: AmqpReplyError) => void) | undefined;
   /** Called once, when it is over: with the link, when disposed of, or with what the server refused on a new connection. */
   readonly onEnded: (failure?: Error) => void;
 }
@@ -83,12 +85,18 @@ export class KeptChannel implements AsyncDisposable {
       await this.#open(connection);
     } catch (error) {
       if (!(error instanceof AmqpReplyError)) throw error;
-      this.#end(error);
+      const { onRefused } = this.#options;
+      if (onRefused === undefined) {
+        this.#end(error);
+        return;
+      }
+      onRefused(error);
+      void this.#reopen(connection, this.#channel);
     }
   }
 
   /** Somebody has deleted a queue. A connection that was lost is not its affair: the next one comes by itself. */
-  async #reopen(connection: AmqpConnection, closed: AmqpChannel): Promise<void> {
+  async #reopen(connection: AmqpConnection, closed: AmqpChannel | undefined): Promise<void> {
     const { signal } = this.#ended;
     const isWanted = (): boolean => !signal.aborted && connection.loss === undefined && this.#channel === closed;
     for (let failures = 0; isWanted(); failures += 1) {

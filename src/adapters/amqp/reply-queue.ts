@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { Message as AmqpDelivered } from "amqplib";
 import type { Clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
+import type { Logger } from "../../util/logger.ts";
 import { OnceOpen } from "../../util/once-open.ts";
 import { within } from "../../util/within.ts";
 import type { AmqpPublisher } from "./amqp-publisher.ts";
 import type { AmqpChannel } from "./connections/amqp-channel.ts";
-import { UnusableError } from "./connections/amqp-failure.ts";
+import { UnusableError, type AmqpReplyError } from "./connections/amqp-failure.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import { KeptChannel } from "./kept-channel.ts";
 
@@ -24,6 +25,7 @@ export interface ReplyQueueOptions {
   readonly link: AmqpLink;
   readonly publisher: AmqpPublisher;
   readonly clock: Clock;
+  readonly log: Logger;
   /** Celery: the app's oid. */
   readonly name: string;
   /** For how long the server keeps it while nobody listens, in milliseconds. */
@@ -40,14 +42,16 @@ export class ReplyQueue implements AsyncDisposable {
   readonly #marks = new Map<string, Deferred<void>>();
   readonly #channel: OnceOpen<KeptChannel>;
   #open: KeptChannel | undefined;
+  #isRefused = false;
 
   constructor(options: ReplyQueueOptions) {
     this.#options = options;
     const { link, clock } = options;
     const setUp = (channel: AmqpChannel): Promise<void> => this.#consume(channel);
     const onEnded = (): void => (this.#open = undefined);
+    const onRefused = (refusal: AmqpReplyError): void => this.#noteRefusal(refusal);
     this.#channel = new OnceOpen(
-      async () => (this.#open = await KeptChannel.open({ link, clock, setUp, onEnded: () => onEnded() })),
+      async () => (this.#open = await KeptChannel.open({ link, clock, setUp, onRefused, onEnded: () => onEnded() })),
     );
   }
 
@@ -83,15 +87,23 @@ export class ReplyQueue implements AsyncDisposable {
   async #delete(): Promise<void> {
     const { link, name } = this.#options;
     const channel = await link.connection?.openChannel();
-    await channel?.call((raw) => raw.deleteQueue(name));
-    await channel?.close();
+    if (channel === undefined) return;
+    await channel.call((raw) => raw.deleteQueue(name)).finally(async () => channel.close());
   }
 
   async #consume(channel: AmqpChannel): Promise<void> {
-    const { name, expiresMs } = this.#options;
+    const { link, log, name, expiresMs } = this.#options;
     const expires = expiresMs > 0 ? { expires: Math.min(expiresMs, MAX_EXPIRES_MS) } : {};
     await channel.call((raw) => raw.assertQueue(name, { durable: true, autoDelete: false, ...expires }));
     await channel.call((raw) => raw.consume(name, (message) => this.#receive(channel, message)));
+    if (this.#isRefused) log.info("results come again", { backend: link.url, queue: name });
+    this.#isRefused = false;
+  }
+
+  #noteRefusal({ message: error }: AmqpReplyError): void {
+    const { link, log, name } = this.#options;
+    this.#isRefused = true;
+    log.error("the queue of results was refused, and is asked for again", { backend: link.url, queue: name, error });
   }
 
   /** What is null tells that the queue is gone. */

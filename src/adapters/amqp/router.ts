@@ -9,6 +9,7 @@ import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import type { DelayedDelivery } from "./delayed-delivery.ts";
+import { findQueue } from "./find-queue.ts";
 
 /** So long is a queue or an exchange that was there taken to be there still, in milliseconds: what is wrong by then is returned by the server. */
 const KNOWN_MS = 5_000;
@@ -59,6 +60,7 @@ export class Router {
 
   /** Something went wrong with these: what was known of where they go is looked up anew. */
   doubt(publications: readonly Publication[]): void {
+    if (publications.some(({ delayMs = 0 }) => delayMs > 0)) this.#options.delayed.forget();
     for (const { route } of publications) {
       this.#knownQueues.delete(route.routingKey);
       this.#knownExchanges.delete(route.exchange);
@@ -88,22 +90,36 @@ export class Router {
   }
 
   async #checkQueue(queue: string, route: Route = { exchange: "", routingKey: queue }): Promise<void> {
-    await this.#ensure(this.#knownQueues, queue, route, () => this.#options.pool.call((raw) => raw.checkQueue(queue)));
+    await this.#ensure(this.#knownQueues, queue, route, async () => {
+      return (await findQueue(this.#options.pool, queue)) !== undefined;
+    });
   }
 
   async #checkExchange(route: Route): Promise<void> {
     const { exchange } = route;
-    await this.#ensure(this.#knownExchanges, exchange, route, () =>
-      this.#options.pool.call((raw) => raw.checkExchange(exchange)),
-    );
+    await this.#ensure(this.#knownExchanges, exchange, route, () => this.#hasExchange(exchange));
   }
 
-  async #ensure(known: Map<string, number>, name: string, route: Route, check: () => Promise<unknown>): Promise<void> {
+  async #hasExchange(exchange: string): Promise<boolean> {
+    try {
+      await this.#options.pool.call((raw) => raw.checkExchange(exchange));
+      return true;
+    } catch (error) {
+      if (isRefusedWith(error, 404)) return false;
+      throw error;
+    }
+  }
+
+  async #ensure(
+    known: Map<string, number>,
+    name: string,
+    route: Route,
+    isThere: () => Promise<boolean>,
+  ): Promise<void> {
     if (this.#isKnown(known, name)) return;
     try {
-      await check();
+      if (!(await isThere())) throw new UnroutableError(route.exchange, route.routingKey);
     } catch (error) {
-      if (isRefusedWith(error, 404)) throw new UnroutableError(route.exchange, route.routingKey);
       // Locked: another connection has it for itself, and it is there.
       if (!isRefusedWith(error, 405)) throw error;
     }

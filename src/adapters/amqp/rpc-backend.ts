@@ -5,6 +5,7 @@ import type { GroupRecords } from "../../backend/groups.ts";
 import type { ResultBackend, ResultWatch } from "../../backend/result-backend.ts";
 import { decodeMeta, encodeMeta, type TaskMeta } from "../../backend/task-meta.ts";
 import type { Abortable } from "../../util/abortable.ts";
+import { atMost } from "../../util/at-most.ts";
 import type { Clock } from "../../util/clock.ts";
 import type { Logger } from "../../util/logger.ts";
 import type { Outgoing } from "./amqp-message.ts";
@@ -13,6 +14,9 @@ import type { AmqpLink } from "./connections/amqp-link.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { rpcRefusals } from "./rpc-refusals.ts";
 import { RpcResults } from "./rpc-results.ts";
+
+/** How long disposing waits for the server, in milliseconds. */
+const DISPOSE_MS = 4_000;
 
 export interface RpcBackendOptions {
   /** Disposed of with the backend. */
@@ -36,6 +40,7 @@ export class RpcBackend implements ResultBackend {
   readonly chords: ChordCounters;
   readonly canvases: StoredCanvases;
   readonly #link: AmqpLink;
+  readonly #clock: Clock;
   readonly #log: Logger;
   readonly #deliveryMode: 1 | 2;
   readonly #publisher: AmqpPublisher;
@@ -45,13 +50,14 @@ export class RpcBackend implements ResultBackend {
 
   constructor({ link, clock, log, oid, resultExpiresMs, isPersistent = false }: RpcBackendOptions) {
     this.#link = link;
+    this.#clock = clock;
     this.#log = log;
     this.#deliveryMode = isPersistent ? 2 : 1;
     this.#results = new RpcResults(clock, resultExpiresMs);
     const publisher = new AmqpPublisher(link, clock);
     this.#publisher = publisher;
     const onReply = (body: Uint8Array): void => this.#receive(body);
-    this.#queue = new ReplyQueue({ link, publisher, clock, name: oid, expiresMs: resultExpiresMs, onReply });
+    this.#queue = new ReplyQueue({ link, publisher, clock, log, name: oid, expiresMs: resultExpiresMs, onReply });
     const { groups, chords, canvases } = rpcRefusals(link.url);
     this.groups = groups;
     this.chords = chords;
@@ -108,9 +114,13 @@ export class RpcBackend implements ResultBackend {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const watch of this.#watches) await watch[Symbol.asyncDispose]();
+    await atMost(DISPOSE_MS, this.#finish(), this.#clock);
+    await this.#link[Symbol.asyncDispose]();
+  }
+
+  async #finish(): Promise<void> {
     await this.#publisher.idle();
     await this.#queue[Symbol.asyncDispose]();
-    await this.#link[Symbol.asyncDispose]();
   }
 
   /** As Celery's own: `celery/backends/rpc.py:RPCBackend.store_result`. Nobody may be there any more to read it. */

@@ -21,6 +21,7 @@ export class AmqpChannel<C extends Channel = Channel> {
   readonly #clock: Clock;
   readonly #connection: ChannelOwner;
   readonly #listeners: ((reason: Error) => void)[] = [];
+  readonly #ended = new AbortController();
   #error: Error | undefined;
   #isOurs = false;
   #closed: Error | undefined;
@@ -40,6 +41,11 @@ export class AmqpChannel<C extends Channel = Channel> {
     return this.#closed;
   }
 
+  /** Whether `raw` takes what needs no reply: not from the moment on at which this side closes it, before `closed` tells so. */
+  get isWritable(): boolean {
+    return this.#closed === undefined && !this.#isOurs;
+  }
+
   /** Called once; at once when it is closed already. */
   onClosed(listener: (reason: Error) => void): void {
     if (this.#closed === undefined) this.#listeners.push(listener);
@@ -51,7 +57,8 @@ export class AmqpChannel<C extends Channel = Channel> {
     if (this.#closed !== undefined) throw this.#closed;
     const late = new UnusableError(`it did not answer within ${REPLY_MS / 1_000} s.`);
     try {
-      return await within({ clock: this.#clock, ms: REPLY_MS, error: () => late }, () => ask(this.raw));
+      const { signal } = this.#ended; // amqplib never answers who waits for a close when the socket breaks meanwhile
+      return await within({ clock: this.#clock, ms: REPLY_MS, error: () => late, signal }, () => ask(this.raw));
     } catch (failure) {
       // It owes an answer: nothing else will come either.
       if (failure === late && this.#connection.blocked === undefined) this.#connection.lose(late);
@@ -72,6 +79,7 @@ export class AmqpChannel<C extends Channel = Channel> {
     // A server that is stopped says nothing to its channels.
     const said = this.#isOurs ? "the channel was closed in this process." : "the connection was closed.";
     this.#closed = this.#error ?? this.#connection.loss ?? new UnusableError(said);
+    this.#ended.abort(this.#closed);
     for (const listener of this.#listeners.splice(0)) listener(this.#closed);
   }
 }

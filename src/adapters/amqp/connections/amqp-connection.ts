@@ -31,7 +31,7 @@ export class AmqpConnection {
   /** Ends the socket at once: a peer that is gone would never answer a close. */
   readonly #socket: AbortController;
   readonly #channels = new Set<AmqpChannel>();
-  readonly #lossListeners: (() => void)[] = [];
+  readonly #lossListeners = new Set<() => void>();
   readonly #blockListeners = new Set<(reason: string | undefined) => void>();
   #error: Error | undefined;
   #loss: UnusableError | undefined;
@@ -77,9 +77,10 @@ export class AmqpConnection {
     model.on("unblocked", () => this.#block(undefined));
   }
 
-  /** `version`, `product` … as the server tells them. */
-  get serverProperties(): Readonly<Record<string, unknown>> {
-    return this.#model.connection.serverProperties;
+  /** The first number of the server's version, such as 3; 0 where it does not tell. */
+  get majorVersion(): number {
+    const { version } = this.#model.connection.serverProperties as { readonly version?: unknown };
+    return Number.parseInt(String(version), 10) || 0;
   }
 
   /** Why it was lost, once it is. */
@@ -93,9 +94,11 @@ export class AmqpConnection {
   }
 
   /** Called once; at once when it is lost already. */
-  onLost(listener: () => void): void {
-    if (this.#loss === undefined) this.#lossListeners.push(listener);
+  onLost(listener: () => void): Disposable {
+    const own = (): void => listener();
+    if (this.#loss === undefined) this.#lossListeners.add(own);
     else listener();
+    return { [Symbol.dispose]: () => void this.#lossListeners.delete(own) };
   }
 
   /** Tells the reason when the server stops taking publications, and undefined when it takes them again. */
@@ -160,7 +163,9 @@ export class AmqpConnection {
     if (this.#loss !== undefined) return;
     this.#loss = judged(this.#error ?? error ?? new UnusableError("the connection was closed."));
     this.#socket.abort();
-    for (const listener of this.#lossListeners.splice(0)) listener();
+    const listeners = [...this.#lossListeners];
+    this.#lossListeners.clear();
+    for (const listener of listeners) listener();
   }
 }
 

@@ -98,7 +98,7 @@ export class AmqpLink implements AsyncDisposable {
     return this.#options.unavailable("this broker object has been disposed.", { cause: undefined, mayComeBack: false });
   }
 
-  /** In order: what was written to its channels has been taken by the server then. Takes two seconds at most. */
+  /** In order: what was written to its channels has been taken by the server then. Takes some seconds at most. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === "closed") return;
     const connection = this.#connection;
@@ -151,9 +151,10 @@ export class AmqpLink implements AsyncDisposable {
 
   async #setUp(connection: AmqpConnection): Promise<void> {
     try {
-      for (const setUp of this.#setUps) await setUp(connection);
+      const { signal } = this.#closing;
+      for (const setUp of this.#setUps) await untilAborted(setUp(connection), signal);
       if (connection.loss !== undefined) throw connection.loss;
-      this.#closing.signal.throwIfAborted();
+      signal.throwIfAborted();
     } catch (error) {
       await connection.close();
       throw error;
