@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCeleryOnRabbitMq, RabbitShop } from "../support/rabbitmq-shop.ts";
+import { describeWithEachCeleryOnRabbitMq, Shop } from "../support/shop.ts";
 
 const OURS = "ours@test";
 const PYTHONS = "python@test";
 const BOTH = [OURS, PYTHONS] as const;
 
-describeWithEachCeleryOnRabbitMq((peer) => {
-  let shop: RabbitShop;
+describeWithEachCeleryOnRabbitMq((place) => {
+  let shop: Shop;
 
   beforeAll(async () => {
-    shop = await RabbitShop.open(peer, { workerSendTaskEvents: true });
+    shop = await Shop.open({ ...place, results: "rpc", config: { workerSendTaskEvents: true } });
     await Promise.all([
       shop.pythonWorker({ queues: ["python"], pool: "solo", events: true }),
       shop.worker({ queues: ["typescript"], hostname: OURS }),

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { chain } from "../../src/canvas/chain.ts";
 import type { Signature } from "../../src/canvas/signature.ts";
-import { describeWithEachCeleryOnRabbitMq, RabbitShop } from "../support/rabbitmq-shop.ts";
+import { describeWithEachCeleryOnRabbitMq, Shop } from "../support/shop.ts";
 
-describeWithEachCeleryOnRabbitMq((peer) => {
-  let shop: RabbitShop;
+describeWithEachCeleryOnRabbitMq((place) => {
+  let shop: Shop;
 
   beforeAll(async () => {
-    shop = await RabbitShop.open(peer);
+    shop = await Shop.open({ ...place, results: "rpc" });
     await Promise.all([
       shop.pythonWorker({ queues: ["python"], pool: "solo" }),
       shop.worker({ queues: ["typescript"], hostname: "ts@test" }),

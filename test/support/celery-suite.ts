@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { join } from "node:path";
-import { LEFT_OUT } from "../interop/celery-suite/left-out.ts";
+import { LEFT_OUT, LEFT_OUT_ON_RABBITMQ } from "../interop/celery-suite/left-out.ts";
 import { celerySource } from "./celery-source.ts";
 import { output } from "./processes.ts";
 import { CELERY_TOOLS, pythonOf } from "./python.ts";
+import { RabbitVhost } from "./rabbitmq-vhost.ts";
 import { HAS_REDIS, RedisServer } from "./redis.ts";
 
 export interface SuiteOutcome {
@@ -16,6 +17,16 @@ export interface SuiteOutcome {
   /** Why it is not passed. */
   readonly detail: string;
   readonly seconds: number;
+}
+
+/** What carries the messages; results are in a Redis either way. */
+export type SuiteBroker = "redis" | "rabbitmq";
+
+export interface SuiteOptions {
+  /** @default "redis" */
+  readonly broker?: SuiteBroker;
+  /** Hears of each test as it ends. */
+  readonly tell?: (outcome: SuiteOutcome) => void;
 }
 
 /** Whether Celery's tests can be run here. */
@@ -44,11 +55,12 @@ const TIMEOUT = ["--timeout=60", "--timeout-method=signal"];
 const NOT_COLLECTED = ["test_backend.py", "test_database_backend.py", "test_security.py"];
 const FOLDER = "t/integration/";
 
-/** A run of Celery's own tests against a worker of ours in a process of its own, on a Redis of their own. */
+/** A run of Celery's own tests against a worker of ours in a process of its own, on a Redis of their own, and on a RabbitMQ's virtual host if asked to. */
 export class CelerySuite implements AsyncDisposable {
   /** Resolves when all tests are through. */
   readonly ended: Promise<void>;
   readonly #server: RedisServer;
+  readonly #vhost: RabbitVhost | undefined;
   readonly #pytest: ChildProcess;
   readonly #outcomes = new Map<string, SuiteOutcome>();
   readonly #tell: (outcome: SuiteOutcome) => void;
@@ -64,17 +76,29 @@ export class CelerySuite implements AsyncDisposable {
     return lines.split("\n").flatMap((line) => (line.includes("::") ? shortName(line) : []));
   }
 
-  /** Runs the tests that pytest's arguments select; `tell` hears of each as it ends. */
-  static async start(args: readonly string[], tell: (outcome: SuiteOutcome) => void = () => {}): Promise<CelerySuite> {
-    return new CelerySuite(await RedisServer.start(), args, tell);
+  /** Runs the tests that pytest's arguments select. */
+  static async start(
+    args: readonly string[],
+    { broker = "redis", tell = () => {} }: SuiteOptions = {},
+  ): Promise<CelerySuite> {
+    const server = await RedisServer.start();
+    const vhost = broker === "rabbitmq" ? await RabbitVhost.open() : undefined;
+    await vhost?.trace();
+    return new CelerySuite(server, vhost, args, tell);
   }
 
-  private constructor(server: RedisServer, args: readonly string[], tell: (outcome: SuiteOutcome) => void) {
+  private constructor(
+    server: RedisServer,
+    vhost: RabbitVhost | undefined,
+    args: readonly string[],
+    tell: (outcome: SuiteOutcome) => void,
+  ) {
     this.#server = server;
+    this.#vhost = vhost;
     this.#tell = tell;
     const child = spawn(pythonOf(CELERY_TOOLS), pytest(...TIMEOUT, "--tb=short", "-vv", ...args), {
       cwd: celerySource(),
-      env: environment(placeOf(server)),
+      env: environment(placeOf(server, vhost)),
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     this.#pytest = child;
@@ -103,6 +127,7 @@ export class CelerySuite implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#pytest.kill("SIGINT");
     await this.ended;
+    await this.#vhost?.[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();
   }
 
@@ -136,9 +161,9 @@ function shortName(nodeId: string): string {
   return nodeId.slice(FOLDER.length);
 }
 
-function placeOf({ url, port, pid }: RedisServer): NodeJS.ProcessEnv {
+function placeOf({ url, port, pid }: RedisServer, vhost: RabbitVhost | undefined): NodeJS.ProcessEnv {
   return {
-    TEST_BROKER: url,
+    TEST_BROKER: vhost?.url ?? url,
     TEST_BACKEND: url,
     REDIS_HOST: "127.0.0.1",
     REDIS_PORT: String(port),
@@ -156,8 +181,12 @@ function environment(place: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     WORKER: WORKER_COMMAND,
     CONF_NODENAME: "foreign@here",
     CONF_CONCURRENCY: "1",
-    LEFT_OUT: JSON.stringify(LEFT_OUT),
+    LEFT_OUT: JSON.stringify(isOnRabbitMq(place) ? { ...LEFT_OUT, ...LEFT_OUT_ON_RABBITMQ } : LEFT_OUT),
   };
+}
+
+function isOnRabbitMq({ TEST_BROKER: broker = "" }: NodeJS.ProcessEnv): boolean {
+  return broker.startsWith("amqp");
 }
 
 /** For a POSIX shell. */

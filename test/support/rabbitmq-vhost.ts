@@ -60,6 +60,11 @@ export class RabbitVhost implements AsyncDisposable {
       await askRabbitMq(this.#server, `connections/${encodeURIComponent(name)}`, { method: "DELETE" });
   }
 
+  /** From now on its exchange `amq.rabbitmq.trace` gets a copy of all that is published and delivered. */
+  async trace(): Promise<void> {
+    await askRabbitMq(this.#server, `vhosts/${this.name}`, { method: "PUT", body: { tracing: true } });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await askRabbitMq(this.#server, `vhosts/${this.name}`, { method: "DELETE" });
   }

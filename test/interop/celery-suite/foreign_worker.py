@@ -23,6 +23,8 @@ NODE = os.environ["CONF_NODENAME"]
 BROKER = os.environ["TEST_BROKER"]
 # The tests that are left out, or files of them, and why.
 LEFT_OUT = json.loads(os.environ.get("LEFT_OUT", "{}"))
+# Where a RabbitMQ holds what is not due.
+DELAYED = [f"celery_delayed_{level}" for level in range(28)] + [f"celeriac_delayed_{ms}ms" for ms in range(100, 1000, 100)]
 # In seconds: a worker that has not ended its tasks by then, after a test, is started afresh.
 PATIENCE = 20
 # Tests that themselves wait for longer than others may take, in seconds.
@@ -69,12 +71,21 @@ class ForeignWorker:
                 pass
 
     def start_afresh(self):
-        """Without anything that a worker has left in the Redis, which has to be the tests' own."""
+        """Without anything that a worker has left in the Redis, which has to be the tests' own, or in the RabbitMQ."""
         self.stop()
-        connection = redis.from_url(BROKER)
+        connection = redis.Redis(os.environ["REDIS_HOST"], int(os.environ["REDIS_PORT"]))
         if connection.info("server")["process_id"] == int(os.environ["REDIS_PID"]):
             connection.flushdb()
+        if not BROKER.startswith("redis"):
+            self.empty_rabbitmq()
         self.start()
+
+    @staticmethod
+    def empty_rabbitmq():
+        with Celery(broker=BROKER, set_as_current=False) as probe, probe.connection() as connection:
+            probe.control.purge(connection)
+            for queue in DELAYED:
+                connection.default_channel.queue_delete(queue)  # one that is not there as well
 
     def has(self, pid):
         return os.getsid(pid) == self.process.pid

@@ -15,3 +15,9 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   "test_inspect.py::test_Inspect::test_scheduled":
     "what is due later stays with the broker, for whichever worker is free",
 };
+
+/** And on a RabbitMQ besides. */
+export const LEFT_OUT_ON_RABBITMQ: Readonly<Record<string, string>> = {
+  "test_tasks.py::test_tasks::test_expired":
+    "RabbitMQ drops what expires in its queue, and nobody hears of it; Python's worker has taken it by then, ours takes only what it has room for",
+};

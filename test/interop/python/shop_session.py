@@ -49,13 +49,13 @@ def notes():
 def waiting(*queues):
     """How many messages each queue has, of every priority."""
     with app.connection() as connection:
-        return [connection.default_channel._size(queue) for queue in queues]
+        return [connection.default_channel.queue_declare(queue, passive=True).message_count for queue in queues]
 
 
 def unsettled():
-    """How many messages wait or are in the hands of a worker."""
+    """How many messages wait or are in the hands of a worker, of a Redis."""
     with app.connection() as connection:
-        return connection.default_channel.client.hlen("unacked") + sum(waiting("python", "typescript", "celery"))
+        return connection.default_channel.client.hlen("unacked") + sum(map(connection.default_channel._size, ("python", "typescript", "celery")))
 
 
 for line in sys.stdin:

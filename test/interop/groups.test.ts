@@ -3,15 +3,15 @@ import { Signature } from "../../src/canvas/signature.ts";
 import { GroupResult } from "../../src/result/group-result.ts";
 import { groupNode, taskNode } from "../support/canvas-results.ts";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const WAIT = { timeoutMs: 10_000 };
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await Shop.open({ peer, config: { resultExtended: true }, settings: { result_extended: true } });
+    shop = await Shop.open({ ...place, config: { resultExtended: true }, settings: { result_extended: true } });
     await Promise.all([shop.pythonWorker({ queues: ["python"] }), shop.worker({ queues: ["typescript"] })]);
   });
   afterAll(() => shop[Symbol.asyncDispose]());

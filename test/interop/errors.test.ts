@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { DEBIAN_CELERY } from "../support/python.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await Shop.open({ peer });
+    shop = await Shop.open(place);
     await Promise.all([shop.pythonWorker({ queues: ["python"] }), shop.worker({ queues: ["typescript"] })]);
   });
   afterAll(() => shop[Symbol.asyncDispose]());
@@ -91,9 +91,11 @@ describeWithEachCelery((peer) => {
 
     it("by Reject of Python's is what Python makes of it", async () => {
       const result = await shop.app.sendTask("python.reject");
-      await eventually(async () => expect(await result.state()).toBe(peer === DEBIAN_CELERY ? "SEEN" : "FAILURE"));
+      await eventually(async () =>
+        expect(await result.state()).toBe(place.peer === DEBIAN_CELERY ? "SEEN" : "FAILURE"),
+      );
       await shop.settled();
-      expect(await result.state()).toBe(peer === DEBIAN_CELERY ? "SEEN" : "FAILURE");
+      expect(await result.state()).toBe(place.peer === DEBIAN_CELERY ? "SEEN" : "FAILURE");
     });
 
     it.each([

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ResultNode } from "../../src/backend/groups.ts";
 import { eventually } from "../support/eventually.ts";
 import { redisConnections } from "../support/redis-connections.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const SIDES = ["python", "typescript"];
 const HEADERS: readonly (readonly [string, readonly string[]])[] = [
@@ -13,11 +13,11 @@ const HEADERS: readonly (readonly [string, readonly string[]])[] = [
   ["of both, Python's last", ["typescript", "python", "typescript", "python"]],
 ];
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await Shop.open({ peer });
+    shop = await Shop.open(place);
     await Promise.all([shop.pythonWorker({ queues: ["python"] }), shop.worker({ queues: ["typescript"] })]);
   });
   afterAll(() => shop[Symbol.asyncDispose]());

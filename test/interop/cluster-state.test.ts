@@ -2,17 +2,17 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Cluster } from "../../src/events/cluster/cluster.ts";
 import type { TaskInfo } from "../../src/events/cluster/task-record.ts";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const WAIT = { timeoutMs: 15_000 };
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
   let cluster: Cluster;
 
   beforeAll(async () => {
     shop = await Shop.open({
-      peer,
+      ...place,
       settings: { task_send_sent_event: true },
       config: { workerSendTaskEvents: true, taskSendSentEvent: true },
     });
@@ -65,7 +65,7 @@ describeWithEachCelery((peer) => {
     // Celery 5.7 tells of it as a failure too, which is nearer to the end.
     const asNumber = expect.any(Number) as number;
     await comesTo(rejected, { rejected: asNumber, worker: "python@test" });
-    expect(cluster.task(rejected)?.state).toBe(peer.name === "Celery 5.7" ? "FAILURE" : "REJECTED");
+    expect(cluster.task(rejected)?.state).toBe(place.peer.name === "Celery 5.7" ? "FAILURE" : "REJECTED");
     const expired = String(await shop.python(`task("python.add").apply_async((1,), expires=-1).id`));
     await comesTo(expired, { state: "REVOKED" });
     const ours = await shop.app.sendTask("typescript.fail", { args: ["TypeError"] });
