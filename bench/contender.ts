@@ -5,7 +5,7 @@ export type Figures = Readonly<Record<string, number>>;
 export interface Contender {
   readonly name: string;
   /** What this machine lacks for it, if anything. */
-  readonly lacks?: () => string | undefined;
+  readonly lacks?: () => string | undefined | Promise<string | undefined>;
   readonly measurements: { readonly [Kind in keyof Loads]?: (place: Place, load: Loads[Kind]) => Promise<Figures> };
 }
 
@@ -13,7 +13,11 @@ export interface Contender {
 export interface Place {
   readonly directory: string;
   /** Of a Redis on the loopback; absent where none can be started. */
-  readonly redisPort?: number | undefined;
+  readonly redisPort?: number;
+  /** Of a virtual host of a RabbitMQ; absent where none can be started. */
+  readonly rabbitMqUrl?: string;
+  /** Of a Postgres with Celeriac's tables, all empty; absent where none can be started. */
+  readonly postgresUrl?: string;
 }
 
 /** What can be measured, by kind, with what it is told. */
@@ -34,12 +38,25 @@ export interface Loads {
   readonly room: { readonly waiting: number; readonly restMs: number };
   /** All due at one instant, so much after they are sent, for a worker that is idle by then: gives `first`, how late the first starts, in ms, and `rate`. */
   readonly delayed: DelayedLoad;
+  /** Results that are written as a worker does: each by itself, with so many under way at once. Gives `rate`. */
+  readonly store: StoreLoad;
+  /** Results that are read, so many in one question: gives `rate`. */
+  readonly fetch: { readonly count: number; readonly size: number };
+  /** Gives the quantiles of the time from before a result is written in one process to when another that waits for it has it, in milliseconds. */
+  readonly told: { readonly samples: number };
+}
+
+export interface StoreLoad {
+  readonly count: number;
+  readonly inFlight: number;
 }
 
 export interface SendLoad {
   readonly count: number;
   /** How many are under way at once; raw contenders write as many in a transaction. */
   readonly inFlight: number;
+  /** Whether the results are wanted. @default true */
+  readonly keepsResults?: boolean;
   readonly synchronous?: Synchronous;
 }
 

@@ -1,9 +1,8 @@
-// npm run bench [-- sqlite|redis … --rounds N --only TEXT --beside NAME … --json --quick]
+// npm run bench [-- sqlite|redis|rabbitmq|postgres … --rounds N --only TEXT --beside NAME … --json --quick]
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { loadDriver } from "../src/adapters/sqlite/driver.ts";
 import type { Contender } from "./contender.ts";
-import { redisVersion, startRedis } from "./redis/server.ts";
 import { asTable, type Line } from "./report.ts";
 import { measureScenario } from "./rounds.ts";
 import { OURS, type Suite } from "./suite.ts";
@@ -32,30 +31,33 @@ interface Measured {
   readonly contenders: readonly Contender[];
   readonly lines: readonly Line[];
   readonly leftOut: readonly string[];
+  readonly server: string | undefined;
 }
 
-await using redis = redisVersion() === undefined ? undefined : await startRedis();
 const measured: Measured[] = [];
 for (const { suite, scenarios } of chosen) {
   const wanted = suite.contenders.filter(({ name }) => name === OURS || (beside?.includes(name) ?? true));
-  const leftOut = wanted.flatMap(({ name, lacks }) => {
-    const lack = lacks?.();
-    return lack === undefined ? [] : [`LEFT OUT: ${name} on ${suite.name}: ${lack}`];
-  });
-  for (const line of leftOut) say(line);
-  const contenders = wanted.filter(({ lacks }) => lacks?.() === undefined);
-  const lines: Line[] = [];
-  for (const scenario of scenarios) {
-    say(`${suite.name}: ${scenario.name} …`);
-    lines.push(...(await measureScenario(suite, contenders, scenario, { rounds, quick, redis })));
+  const leftOut: string[] = [];
+  const contenders: Contender[] = [];
+  for (const contender of wanted) {
+    const lack = await contender.lacks?.();
+    if (lack === undefined) contenders.push(contender);
+    else leftOut.push(`LEFT OUT: ${contender.name} on ${suite.name}: ${lack}`);
   }
-  measured.push({ suite, contenders, lines, leftOut });
+  for (const line of leftOut) say(line);
+  await using server = contenders.length === 0 ? undefined : await suite.startServer();
+  const lines: Line[] = [];
+  for (const scenario of contenders.length === 0 ? [] : scenarios) {
+    say(`${suite.name}: ${scenario.name} …`);
+    lines.push(...(await measureScenario(suite, contenders, scenario, { rounds, quick, server })));
+  }
+  measured.push({ suite, contenders, lines, leftOut, server: server?.version });
 }
 
 const machine = {
   node: process.version,
   sqlite: loadDriver().name,
-  redis: redisVersion(),
+  servers: [...new Set(measured.flatMap(({ server }) => server ?? []))],
   cpu: cpus()[0]?.model ?? "",
   cores: cpus().length,
 };
@@ -74,8 +76,9 @@ function asText(): string {
     const others = contenders.map(({ name }) => name).filter((name) => name !== OURS);
     return `\n${[asTable(lines, OURS, others), ...leftOut].join("\n\n")}\n`;
   });
-  const { cpu, cores, node, sqlite, redis: server = "no Redis" } = machine;
-  return `${tables.join("")}\n${cpu}, ${cores} cores, Node ${node}, ${sqlite}, ${server}; up to ${rounds} rounds, medians\n`;
+  const { cpu, cores, node, sqlite, servers } = machine;
+  const software = [`Node ${node}`, sqlite, ...servers].join(", ");
+  return `${tables.join("")}\n${cpu}, ${cores} cores, ${software}; up to ${rounds} rounds, medians\n`;
 }
 
 function say(line: string): void {

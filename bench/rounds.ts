@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { startChild } from "./child.ts";
 import type { Contender, Figures } from "./contender.ts";
 import { measure, type Measurement } from "./measure.ts";
-import { emptied, type RunningRedis } from "./redis/server.ts";
 import type { Line } from "./report.ts";
+import type { Server } from "./server.ts";
 import { summarize } from "./stats.ts";
 import type { Scenario, Suite } from "./suite.ts";
 
@@ -15,7 +15,7 @@ export interface RoundsOptions {
   /** All in one process, which takes less time and gives no figures that could be believed. */
   readonly quick: boolean;
   /** Absent where there is none to be started. */
-  readonly redis: RunningRedis | undefined;
+  readonly server: Server | undefined;
 }
 
 /** Measures each contender once in every round. */
@@ -42,12 +42,12 @@ async function measureOnce(
   suite: Suite,
   contender: string,
   scenario: Scenario,
-  { quick, redis }: RoundsOptions,
+  { quick, server }: RoundsOptions,
 ): Promise<Figures> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-bench-"));
   try {
-    const redisPort = redis && (await emptied(redis));
-    const measurement: Measurement = { suite: suite.name, contender, scenario, place: { directory, redisPort } };
+    const place = { directory, ...(await server?.emptied()) };
+    const measurement: Measurement = { suite: suite.name, contender, scenario, place };
     return await (quick ? measure(measurement) : measureApart(measurement));
   } finally {
     await rm(directory, { recursive: true, force: true });

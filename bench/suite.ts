@@ -1,8 +1,11 @@
 import type { Contender, Loads } from "./contender.ts";
+import type { Server } from "./server.ts";
 
 /** What is measured on one broker: all contenders take turns in every round, so that they share the machine's moods. */
 export interface Suite {
   readonly name: string;
+  /** Of this suite's own; undefined where there is none to be started. */
+  readonly startServer: () => Promise<Server | undefined>;
   /** In the order of their turns. Ours, which is called Celeriac, is compared with each of the others. */
   readonly contenders: readonly Contender[];
   /** For figures; `quick` shows in some seconds that everything here still runs. */

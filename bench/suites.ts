@@ -1,8 +1,10 @@
+import { postgresSuite } from "./postgres/suite.ts";
+import { rabbitMqSuite } from "./rabbitmq/suite.ts";
 import { redisSuite } from "./redis/suite.ts";
 import { sqliteSuite } from "./sqlite/suite.ts";
 import type { Suite } from "./suite.ts";
 
-const SUITES: readonly Suite[] = [sqliteSuite, redisSuite];
+const SUITES: readonly Suite[] = [sqliteSuite, redisSuite, rabbitMqSuite, postgresSuite];
 
 /** All of them, unless some are named. */
 export function suitesNamed(names: readonly string[]): readonly Suite[] {

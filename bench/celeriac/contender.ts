@@ -27,9 +27,12 @@ const FILL = 500;
 
 /** A broker with results, as the measurements of Celeriac see it. */
 export interface Ground {
+  readonly lacks?: Contender["lacks"];
   readonly urlOf: (place: Place, synchronous?: Synchronous) => string;
-  /** What all in it takes, in bytes. */
-  readonly sizeOf: (place: Place) => Promise<number>;
+  /** What all in it takes, in bytes; absent where nobody can say. */
+  readonly sizeOf?: (place: Place) => Promise<number>;
+  /** Whether results go to who sent the task, who has to be there for them. @default false */
+  readonly answersSender?: boolean;
   /** Does the work, and adds what a server had to do for each of so many tasks. */
   readonly tallied?: (place: Place, tasks: number, work: () => Promise<Figures>) => Promise<Figures>;
 }
@@ -38,6 +41,7 @@ export function celeriacOn(ground: Ground): Contender {
   const bench = new CeleriacBench(ground);
   return {
     name: OURS,
+    ...(ground.lacks === undefined ? {} : { lacks: ground.lacks }),
     measurements: {
       send: (place, load) => bench.send(place, load),
       sendBatches: (place, load) => bench.sendBatches(place, load),
@@ -58,8 +62,8 @@ class CeleriacBench {
     this.#ground = ground;
   }
 
-  async send(place: Place, { count, inFlight: width, synchronous }: SendLoad): Promise<Figures> {
-    await using opened = this.#open(place, {}, synchronous);
+  async send(place: Place, { count, inFlight: width, keepsResults = true, synchronous }: SendLoad): Promise<Figures> {
+    await using opened = this.#open(place, { keepsResults }, synchronous);
     const sendSome = (some: number): Promise<void> => inFlight(some, width, () => opened.task.delay(ARGUMENT));
     return await this.#warmRate(place, count, sendSome);
   }
@@ -70,9 +74,11 @@ class CeleriacBench {
   }
 
   async drain(place: Place, { waiting, synchronous, ...load }: DrainLoad): Promise<Figures> {
-    await this.#fill(place, waiting, { keepsResults: load.keepsResults });
+    await using sender = this.#open(place, { keepsResults: load.keepsResults }, "normal");
+    await inBatches(waiting, FILL, (some) => sender.sendMany(some));
+    if (this.#ground.answersSender !== true) await sender.app.close();
     const orders = { place: this.#ground.urlOf(place, synchronous), count: waiting, ...load };
-    return this.#tallied(place, waiting, () => drainInChild(WORKER, orders));
+    return await this.#tallied(place, waiting, () => drainInChild(WORKER, orders));
   }
 
   async hear(place: Place, { events }: Loads["hear"]): Promise<Figures> {
@@ -110,13 +116,15 @@ class CeleriacBench {
   }
 
   async room(place: Place, { waiting, restMs }: Loads["room"]): Promise<Figures> {
-    const empty = await this.#ground.sizeOf(place);
+    const { sizeOf } = this.#ground;
+    if (sizeOf === undefined) return {};
+    const empty = await sizeOf(place);
     await this.#fill(place, waiting, { keepsResults: false });
-    const full = await this.#ground.sizeOf(place);
+    const full = await sizeOf(place);
     const orders = { place: this.#ground.urlOf(place), concurrency: 100, count: waiting, keepsResults: false };
     await drainInChild(WORKER, orders);
     await this.#tend(place, restMs);
-    return { waiting: (full - empty) / waiting, after: (await this.#ground.sizeOf(place)) / 2 ** 20 };
+    return { waiting: (full - empty) / waiting, after: (await sizeOf(place)) / 2 ** 20 };
   }
 
   async delayed(place: Place, { count, delayMs }: DelayedLoad): Promise<Figures> {

@@ -1,4 +1,4 @@
-"""Celery as its users run it: one task, with its results in the same Redis as its messages."""
+"""Celery as its users run it: one task, with its results in the same Redis as its messages, or sent by the same RabbitMQ."""
 
 import os
 import time
@@ -9,7 +9,11 @@ URL = os.environ["BENCH_URL"]
 KEEPS_RESULTS = os.environ["BENCH_KEEPS_RESULTS"] == "true"
 TELLS_STARTS = os.environ.get("BENCH_TELLS_STARTS") == "true"
 
-app = Celery("bench", broker=URL, backend=URL if KEEPS_RESULTS else None)
+RESULTS = "rpc://" if URL.startswith("amqp:") else URL
+
+app = Celery("bench", broker=URL, backend=RESULTS if KEEPS_RESULTS else None)
+if os.environ.get("BENCH_CONFIRMS") == "true":
+    app.conf.broker_transport_options = {"confirm_publish": True}
 
 
 @app.task(name="bench.noop", ignore_result=not KEEPS_RESULTS)

@@ -1,8 +1,7 @@
-import { Redis } from "ioredis";
 import type { Child } from "../child.ts";
 import type { Contender, DelayedLoad, DrainLoad, Figures, Loads, Place, SendLoad } from "../contender.ts";
 import { idleQuantiles, msUntil, pause } from "../load.ts";
-import { lacksRedis, portOf, tallied } from "../redis/server.ts";
+import { portOf } from "../redis/server.ts";
 import { tellEvents } from "../redis/events.ts";
 import { lacksCelery, memoryOf, startCelery, startMonitor, startProducer } from "./programs.ts";
 
@@ -12,41 +11,77 @@ const MOST = 8_000;
 const MOST_DELAYED = 5_000;
 const POLL_MS = 50;
 
+/** A broker, as the measurements of Celery see it. */
+export interface CeleryGround {
+  readonly lacks: () => string | undefined;
+  readonly urlOf: (place: Place) => string;
+  /** Asks it for how many messages are waiting, or held by a worker where it tells that. */
+  readonly openOwed: (place: Place) => Promise<Owed>;
+  /** Whether a send waits for no answer unless that is asked for: then it does so where several are to be in flight. @default false */
+  readonly sendsBlindly?: boolean;
+  /** Does the work, and adds what a server had to do for each of so many tasks. */
+  readonly tallied?: (place: Place, tasks: number, work: () => Promise<Figures>) => Promise<Figures>;
+}
+
+export interface Owed extends AsyncDisposable {
+  readonly read: () => Promise<number>;
+}
+
 /** Celery in Python, with its defaults, prefork with 2 children. */
-export const celery: Contender = {
-  name: "Celery",
-  lacks: () => lacksRedis() ?? lacksCelery(),
-  measurements: { send, drain, hear, idleLatency, delayed },
-};
+export function celeryOn(ground: CeleryGround): Contender {
+  return {
+    name: "Celery",
+    lacks: () => ground.lacks() ?? lacksCelery(),
+    measurements: {
+      send: (place, load) => send(ground, place, load),
+      drain: (place, load) => drain(ground, place, load),
+      hear: (place, load) => hear(ground, place, load),
+      idleLatency: (place, load) => idleLatency(ground, place, load),
+      delayed: (place, load) => delayed(ground, place, load),
+    },
+  };
+}
 
 /** One at a time: its API waits for each. */
-async function send(place: Place, { count, inFlight }: SendLoad): Promise<Figures> {
-  if (inFlight > 1) return {};
-  await using producer = await startProducer({ url: urlOf(place), keepsResults: true });
-  await ask(producer, `send ${Math.ceil(count / 10)}`);
-  return { rate: Number(await ask(producer, `send ${count}`)) };
+async function send(
+  { urlOf, sendsBlindly = false }: CeleryGround,
+  place: Place,
+  { count, inFlight, keepsResults = true }: SendLoad,
+): Promise<Figures> {
+  if (inFlight > 1 && !sendsBlindly) return {};
+  const confirms = sendsBlindly && inFlight === 1;
+  await using producer = await startProducer({ url: urlOf(place), keepsResults, confirms });
+  const sent = Math.min(count, MOST);
+  await ask(producer, `send ${Math.ceil(sent / 10)}`);
+  return { rate: Number(await ask(producer, `send ${sent}`)) };
 }
 
 /** From when the first are done to when nothing is owed any more. */
-async function drain(place: Place, { waiting, keepsResults, tellsEvents }: DrainLoad): Promise<Figures> {
-  const options = { url: urlOf(place), keepsResults, tellsEvents };
+async function drain(
+  ground: CeleryGround,
+  place: Place,
+  { waiting, keepsResults, tellsEvents }: DrainLoad,
+): Promise<Figures> {
+  const options = { url: ground.urlOf(place), keepsResults, tellsEvents };
   const count = Math.min(waiting, MOST);
   await using producer = await startProducer(options);
   await ask(producer, `send ${count}`);
-  return await tallied(portOf(place), count, async () => {
+  const work = async (): Promise<Figures> => {
     await using worker = await startCelery(options);
-    const rate = await rateOfDrain(place, count);
+    await using owed = await ground.openOwed(place);
+    const rate = await rateOfDrain(owed, count);
     return { rate, memory: memoryOf(worker.pid) };
-  });
+  };
+  return await (ground.tallied?.(place, count, work) ?? work());
 }
 
-async function hear(place: Place, { events }: Loads["hear"]): Promise<Figures> {
+async function hear({ urlOf }: CeleryGround, place: Place, { events }: Loads["hear"]): Promise<Figures> {
   await using monitor = await startMonitor({ url: urlOf(place), keepsResults: false }, events);
   await tellEvents(portOf(place), events);
   return { rate: Number(await monitor.line()) };
 }
 
-async function idleLatency(place: Place, { samples }: Loads["idleLatency"]): Promise<Figures> {
+async function idleLatency({ urlOf }: CeleryGround, place: Place, { samples }: Loads["idleLatency"]): Promise<Figures> {
   const options = { url: urlOf(place), keepsResults: true, tellsStarts: true };
   await using producer = await startProducer(options);
   await using worker = await startCelery(options);
@@ -58,7 +93,7 @@ async function idleLatency(place: Place, { samples }: Loads["idleLatency"]): Pro
   });
 }
 
-async function delayed(place: Place, { count, delayMs }: DelayedLoad): Promise<Figures> {
+async function delayed({ urlOf }: CeleryGround, place: Place, { count, delayMs }: DelayedLoad): Promise<Figures> {
   const options = { url: urlOf(place), keepsResults: false, tellsStarts: true };
   const due = process.hrtime.bigint() + BigInt(delayMs) * 1_000_000n;
   const epochSeconds = (Date.now() + delayMs) / 1_000;
@@ -72,17 +107,11 @@ async function delayed(place: Place, { count, delayMs }: DelayedLoad): Promise<F
   return { first, rate: sent / (last / 1_000) };
 }
 
-async function rateOfDrain(place: Place, count: number): Promise<number> {
-  const redis = new Redis(portOf(place), "127.0.0.1");
-  const owed = async (): Promise<number> => (await redis.llen("celery")) + (await redis.hlen("unacked"));
-  try {
-    const before = await pollUntil(owed, (left) => left < count);
-    const start = process.hrtime.bigint();
-    await pollUntil(owed, (left) => left === 0);
-    return before / (Number(process.hrtime.bigint() - start) / 1e9);
-  } finally {
-    redis.disconnect();
-  }
+async function rateOfDrain({ read }: Owed, count: number): Promise<number> {
+  const before = await pollUntil(read, (left) => left < count);
+  const start = process.hrtime.bigint();
+  await pollUntil(read, (left) => left === 0);
+  return before / (Number(process.hrtime.bigint() - start) / 1e9);
 }
 
 async function pollUntil(read: () => Promise<number>, isOver: (value: number) => boolean): Promise<number> {
@@ -104,8 +133,4 @@ async function nextStart(worker: Child): Promise<string> {
 async function ask(producer: Child, command: string): Promise<string> {
   producer.tell(command);
   return producer.line();
-}
-
-function urlOf(place: Place): string {
-  return `redis://127.0.0.1:${portOf(place)}/0`;
 }

@@ -14,6 +14,8 @@ export interface CeleryOptions {
   readonly tellsEvents?: boolean | undefined;
   /** Whether a line tells when each task starts, by the monotonic clock in nanoseconds. */
   readonly tellsStarts?: boolean;
+  /** Whether each send waits until RabbitMQ has confirmed it. */
+  readonly confirms?: boolean;
 }
 
 /** The path of a Python that has Celery; undefined where there is none. */
@@ -61,6 +63,7 @@ function startPython(args: readonly string[], options: CeleryOptions, more: obje
     BENCH_URL: options.url,
     BENCH_KEEPS_RESULTS: String(options.keepsResults),
     BENCH_TELLS_STARTS: String(options.tellsStarts === true),
+    BENCH_CONFIRMS: String(options.confirms === true),
     PYTHONPATH: import.meta.dirname,
     PYTHONUNBUFFERED: "1",
     PYTHONDONTWRITEBYTECODE: "1",

@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import type { Figures, Place } from "../contender.ts";
+import type { Server } from "../server.ts";
 
 /** Of the `redis-server` that there is to be started; undefined where there is none. */
-export function redisVersion(): string | undefined {
+function redisVersion(): string | undefined {
   const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
   return status === 0 ? `Redis ${/v=(\S+)/.exec(stdout)?.[1] ?? ""}` : undefined;
 }
@@ -19,12 +20,10 @@ export function lacksRedis(): string | undefined {
   return redisVersion() === undefined ? "there is no redis-server in the PATH." : undefined;
 }
 
-export interface RunningRedis extends AsyncDisposable {
-  readonly port: number;
-}
-
 /** A Redis of its own on a free port of the loopback, that writes nothing to the disk. */
-export async function startRedis(): Promise<RunningRedis> {
+export async function startRedis(): Promise<Server | undefined> {
+  const version = redisVersion();
+  if (version === undefined) return undefined;
   const [port, directory] = [await freePort(), await mkdtemp(join(tmpdir(), "celeriac-bench-redis-"))];
   const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory];
   const server = spawn("redis-server", [...place, "--save", "", "--appendonly", "no"], {
@@ -34,7 +33,11 @@ export async function startRedis(): Promise<RunningRedis> {
   for await (const line of createInterface(server.stdout)) if (line.includes("Ready to accept connections")) break;
   server.stdout.resume();
   return {
-    port,
+    version,
+    emptied: async () => {
+      await empty(port);
+      return { redisPort: port };
+    },
     [Symbol.asyncDispose]: async () => {
       server.kill("SIGTERM");
       await exit;
@@ -43,14 +46,13 @@ export async function startRedis(): Promise<RunningRedis> {
   };
 }
 
-/** Its port, once nothing is in it and its memory is given back. */
-export async function emptied({ port }: RunningRedis): Promise<number> {
+/** Nothing is in it then, and its memory is given back. */
+async function empty(port: number): Promise<void> {
   await asking(port, async (redis) => {
     await redis.flushall("SYNC");
     await redis.call("SCRIPT", "FLUSH");
     await redis.call("MEMORY", "PURGE");
   });
-  return port;
 }
 
 export function portOf({ redisPort }: Place): number {

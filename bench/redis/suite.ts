@@ -1,10 +1,11 @@
 import { beeQueue } from "../bee-queue/contender.ts";
 import { bullmq } from "../bullmq/contender.ts";
 import { celeriacOn } from "../celeriac/contender.ts";
-import { celery } from "../celery/contender.ts";
 import { delayed, drain, growth, hear, idle, room, send, sendBatches } from "../scenarios.ts";
 import type { Suite, Unit } from "../suite.ts";
+import { celeryOnRedis } from "./celery.ts";
 import { redisKeys } from "./keys.ts";
+import { startRedis } from "./server.ts";
 
 /** What the server does for each task. */
 const TALLY: Readonly<Record<string, Unit>> = { commands: "commands", bytes: "bytes", server: "µs" };
@@ -12,7 +13,8 @@ const TALLY: Readonly<Record<string, Unit>> = { commands: "commands", bytes: "by
 /** Beside those who work on the same Redis, and beside Celery itself, whose keys and messages ours are. */
 export const redisSuite: Suite = {
   name: "redis",
-  contenders: [celeriacOn(redisKeys), bullmq, beeQueue, celery],
+  startServer: startRedis,
+  contenders: [celeriacOn(redisKeys), bullmq, beeQueue, celeryOnRedis],
   scenarios: (quick) => {
     const [few, many] = quick ? [20, 200] : [3_000, 50_000];
     const drained = { waiting: quick ? 200 : 100_000, concurrency: 100 };

@@ -1,5 +1,6 @@
 import { bullmq } from "../bullmq/contender.ts";
 import { celeriacOn } from "../celeriac/contender.ts";
+import { startRedis } from "../redis/server.ts";
 import { drain, growth, idle, room, send, sendBatches } from "../scenarios.ts";
 import type { Suite } from "../suite.ts";
 import { sqliteFile } from "./file.ts";
@@ -8,6 +9,7 @@ import { rawSqlite } from "./raw-sqlite.ts";
 /** Beside the least that the same library must do, and beside BullMQ on its Redis. */
 export const sqliteSuite: Suite = {
   name: "sqlite",
+  startServer: startRedis,
   contenders: [rawSqlite, celeriacOn(sqliteFile), bullmq],
   scenarios: (quick) => {
     const [few, many] = quick ? [20, 200] : [3_000, 30_000];

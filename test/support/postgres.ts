@@ -42,6 +42,11 @@ export async function startLocalPostgres(): Promise<RunningService | undefined> 
   return undefined;
 }
 
+/** Whether there is one to be started. */
+export async function hasPostgresPrograms(): Promise<boolean> {
+  return (await programFolders()).length > 0;
+}
+
 async function programFolders(): Promise<readonly string[]> {
   const versions = await readdir(DEBIAN_VERSIONS).catch(() => []);
   const newestFirst = versions.sort((a, b) => Number(b) - Number(a)).map((v) => join(DEBIAN_VERSIONS, v, "bin"));

@@ -75,6 +75,13 @@ export class RabbitVhost implements AsyncDisposable {
   }
 }
 
+export async function rabbitMqVersion(server: string): Promise<string> {
+  const { rabbitmq_version: version } = (await askRabbitMq(server, "overview")) as {
+    readonly rabbitmq_version: string;
+  };
+  return version;
+}
+
 export async function rabbitMqAnswers(server: string): Promise<boolean> {
   try {
     await askRabbitMq(server, "whoami");
