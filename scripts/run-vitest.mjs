@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { ROOT } from "./setup.mjs";
 
 const VITEST = join(ROOT, "node_modules/vitest/vitest.mjs");
+const REPORTER = join(ROOT, "scripts/vitest-report.mjs");
 const REPORT = join(ROOT, ".cache/vitest.json");
 
 /** In minutes. */
@@ -19,12 +20,12 @@ const A_FEW = 5;
  * Runs the tests of a vitest project.
  *
  * Returns how many `passed` and were `skipped`, the `failures` and the `unsteady` that passed at the second try, each as `{ path, name, reason }`, and
- * `trouble`: what failed outside of any test.
+ * `troubles`: what failed outside of any test, each as `{ path, reason }`.
  */
 export async function runVitest(project, filters, execute) {
   const first = await run(project, filters, execute);
-  const { failures, trouble } = first;
-  if (!TRIED_TWICE.includes(project) || failures.length === 0 || failures.length > A_FEW || trouble.length > 0)
+  const { failures, troubles } = first;
+  if (!TRIED_TWICE.includes(project) || failures.length === 0 || failures.length > A_FEW || troubles.length > 0)
     return first;
 
   const names = failures.map(({ name }) => name.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
@@ -43,7 +44,8 @@ export async function runVitest(project, filters, execute) {
 
 async function run(project, args, execute) {
   rmSync(REPORT, { force: true });
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${REPORT}`];
+  process.env.VITEST_REPORT = REPORT;
+  const reporters = ["--reporter=default", `--reporter=${REPORTER}`];
   const { exitCode } = await execute(
     [VITEST, "run", "--passWithNoTests", `--project=${project}`, ...reporters, ...args],
     {
@@ -51,29 +53,17 @@ async function run(project, args, execute) {
       limit: LIMIT,
     },
   );
-  const files = existsSync(REPORT) ? JSON.parse(readFileSync(REPORT, "utf8")).testResults : [];
-  const tests = files.flatMap(({ name: path, assertionResults }) =>
-    assertionResults.map(({ fullName: name, status, failureMessages }) => {
-      return { path: relative(ROOT, path), name, status, reason: failureMessages.join("\n") };
-    }),
-  );
-  const failures = tests.filter(({ status }) => status === "failed");
+  const ending = { path: "vitest", reason: `it ended with ${exitCode} and without a report: see above` };
+  const { tests, troubles } = existsSync(REPORT)
+    ? JSON.parse(readFileSync(REPORT, "utf8"))
+    : { tests: [], troubles: [ending] };
+  const failures = tests.filter(({ state }) => state === "failed");
+  const isUnexplained = exitCode !== 0 && failures.length + troubles.length === 0;
   return {
-    passes: tests.filter(({ status }) => status === "passed"),
+    passes: tests.filter(({ state }) => state === "passed"),
     failures,
-    skipped: tests.filter(({ status }) => !["passed", "failed"].includes(status)).length,
+    skipped: tests.filter(({ state }) => !["passed", "failed"].includes(state)).length,
     unsteady: [],
-    trouble: troubleOf(files, exitCode, failures),
+    troubles: isUnexplained ? [ending] : troubles,
   };
-}
-
-function troubleOf(files, exitCode, failures) {
-  const outside = files
-    .filter(
-      ({ status, assertionResults }) =>
-        status === "failed" && !assertionResults.some((test) => test.status === "failed"),
-    )
-    .map(({ name: path }) => ({ name: relative(ROOT, path), reason: "it failed outside of its tests: see above" }));
-  if (exitCode === 0 || failures.length + outside.length > 0) return outside;
-  return [{ name: "vitest", reason: `it ended with ${exitCode}, but no test failed: see above` }];
 }

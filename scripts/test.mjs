@@ -107,13 +107,13 @@ function failed(name, reason) {
 
 /** Runs the tests of one project, adds them to the sum and returns how many there were. */
 async function test(project, filters) {
-  const { passes, failures: failing, skipped, unsteady: shaky, trouble } = await runVitest(project, filters, execute);
+  const { passes, failures: failing, skipped, unsteady: shaky, troubles } = await runVitest(project, filters, execute);
   sum.passed += passes.length;
   sum.failed += failing.length;
   sum.skipped += skipped;
   failures.push(...failing.map(({ path, name, reason }) => `✗ ${path}: ${name}\n${reason}`));
   unsteady.push(...shaky.map(({ path, name, reason }) => `${path}: ${name}\n${reason}`));
-  for (const { name, reason } of trouble) failed(`${project}: ${name}`, reason);
+  for (const { path, reason } of troubles) failed(`${project}: ${path}`, reason);
   const tests = passes.length + failing.length + skipped;
   if (tests === 0 && filters.length === 0) failed(project, "it has no test");
   return tests;

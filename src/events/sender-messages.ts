@@ -2,6 +2,9 @@ import type { BroadcasterSource } from "../broker/broadcaster.ts";
 import type { Logger, LogFields } from "../util/logger.ts";
 import type { HappenedEvent } from "./event-sender.ts";
 
+/** How long the thread takes to end at most, in milliseconds: it has a second for what waits. */
+export const SENDER_END_MS = 1_500;
+
 /** What the thread that sends events is started with. */
 export interface SenderSetup {
   readonly hostname: string;

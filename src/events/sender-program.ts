@@ -3,8 +3,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openBroadcasterFrom } from "../broker/open-broadcaster-from.ts";
 import { systemClock as clock } from "../util/clock.ts";
 import type { Logger, LogFields } from "../util/logger.ts";
+import { endThread } from "../util/thread-end.ts";
 import { DirectSender } from "./direct-sender.ts";
-import type { FromSenderThread, SenderSetup, ToSenderThread } from "./sender-messages.ts";
+import { SENDER_END_MS, type FromSenderThread, type SenderSetup, type ToSenderThread } from "./sender-messages.ts";
 
 const { hostname, source } = workerData as SenderSetup;
 const broadcaster = await openBroadcasterFrom(source);
@@ -13,17 +14,16 @@ const sender = new DirectSender({ hostname, broadcaster, clock, log: logger(), o
 
 parentPort?.on("message", (order: ToSenderThread) => {
   if (order.kind === "end") {
-    void end();
+    void endThread(close(), SENDER_END_MS);
   } else {
     sender.put(order.events);
     tell({ kind: "taken", events: order.events.length });
   }
 });
 
-async function end(): Promise<void> {
+async function close(): Promise<void> {
   await sender[Symbol.asyncDispose]();
   await broadcaster[Symbol.asyncDispose]();
-  process.exit(); // this thread: a driver's timers may keep it otherwise
 }
 
 /** What is logged is the worker's to log. */

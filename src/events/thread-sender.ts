@@ -1,15 +1,15 @@
 import { Worker } from "node:worker_threads";
 import type { Broadcaster, BroadcasterSource } from "../broker/broadcaster.ts";
-import { atMost } from "../util/at-most.ts";
 import { systemClock, type Clock } from "../util/clock.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import { siblingModule } from "../util/sibling-module.ts";
+import { threadEnd } from "../util/thread-end.ts";
 import { threadOptions } from "../util/thread-options.ts";
 import { DirectSender, type DirectSenderOptions } from "./direct-sender.ts";
 import { isListed } from "./event.ts";
 import type { EventSender, HappenedEvent } from "./event-sender.ts";
-import type { FromSenderThread, SenderSetup, ToSenderThread } from "./sender-messages.ts";
+import { SENDER_END_MS, type FromSenderThread, type SenderSetup, type ToSenderThread } from "./sender-messages.ts";
 
 const PROGRAM = siblingModule("./sender-program", import.meta.url);
 
@@ -18,9 +18,6 @@ const LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8, stackS
 
 /** Events that the thread has been given and has not looked at; of more than these, the newest are dropped. */
 const MAX_WAITING = 50_000;
-
-/** How long ending waits for the thread, in milliseconds: it has a second for what waits. */
-const END_MS = 1_500;
 
 export interface ThreadSenderOptions {
   /** Node name of the sender. */
@@ -149,10 +146,8 @@ export class ThreadSender implements EventSender {
   }
 
   async #end(worker: Worker): Promise<void> {
-    const exited = new Promise((resolve) => worker.once("exit", resolve));
     worker.postMessage({ kind: "end" } satisfies ToSenderThread);
-    await atMost(END_MS, exited, this.#options.clock);
-    await worker.terminate();
+    await threadEnd(worker, SENDER_END_MS, this.#options.clock);
     this.#dropped += this.#waiting;
     this.#waiting = 0;
     this.#tellDropped();

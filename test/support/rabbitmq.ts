@@ -36,6 +36,8 @@ export async function startLocalRabbitMq(): Promise<RunningService | undefined> 
   return { url: server.url, stop: () => server[Symbol.asyncDispose]() };
 }
 
+type RabbitSettings = Readonly<Record<string, number>>;
+
 /** Everything on the loopback. */
 interface Ports {
   readonly amqp: number;
@@ -49,10 +51,12 @@ export class RabbitServer implements AsyncDisposable {
   readonly directory: string;
   readonly #programs: Programs;
   readonly #ports: Ports;
+  readonly #settings: RabbitSettings;
   readonly #epmd: Program;
   #server: Program | undefined;
 
-  static async start(): Promise<RabbitServer> {
+  /** With these settings of its application `rabbit`. */
+  static async start(settings: RabbitSettings = {}): Promise<RabbitServer> {
     const installed = programs();
     if (installed === undefined) throw new Error("There is no RabbitMQ to be started.");
     const [amqp, management, distribution, epmd] = [
@@ -62,7 +66,7 @@ export class RabbitServer implements AsyncDisposable {
       await freePort(),
     ];
     const directory = await mkdtemp(join(tmpdir(), "celeriac-rabbitmq-"));
-    const server = new RabbitServer(directory, installed, { amqp, management, distribution, epmd });
+    const server = new RabbitServer(directory, installed, { amqp, management, distribution, epmd }, settings);
     try {
       await server.#configure();
       await server.start();
@@ -73,10 +77,11 @@ export class RabbitServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(directory: string, installed: Programs, ports: Ports) {
+  private constructor(directory: string, installed: Programs, ports: Ports, settings: RabbitSettings) {
     this.directory = directory;
     this.#programs = installed;
     this.#ports = ports;
+    this.#settings = settings;
     const args = ["-address", "127.0.0.1", "-port", String(ports.epmd)];
     this.#epmd = new Program(installed.epmd, args, { HOME: directory }, this.#log);
   }
@@ -170,6 +175,7 @@ export class RabbitServer implements AsyncDisposable {
     const { directory } = this;
     // It spins while it waits otherwise, and takes the processors from the tests.
     const erlang = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}";
+    const settings = Object.entries(this.#settings).map(([name, value]) => ` -rabbit ${name} ${value}`);
     return {
       HOME: directory, // where Erlang keeps its cookie
       ERL_EPMD_ADDRESS: "127.0.0.1",
@@ -184,7 +190,8 @@ export class RabbitServer implements AsyncDisposable {
       RABBITMQ_LOGS: "-",
       RABBITMQ_PID_FILE: join(directory, "pid"),
       RABBITMQ_DIST_PORT: String(this.#ports.distribution),
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erlang,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erlang + settings.join(""),
+      ERL_CRASH_DUMP: join(directory, "erl_crash.dump"),
     };
   }
 }

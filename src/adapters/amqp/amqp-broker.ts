@@ -28,6 +28,7 @@ import { AmqpTopology, type QueueOptions } from "./amqp-topology.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
+import type { ConsumerTimeout } from "./consumer-timeout.ts";
 import { Copier } from "./copier.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { DelayedDelivery, MAX_DELAY_MS } from "./delayed-delivery.ts";
@@ -50,6 +51,7 @@ export interface AmqpBrokerOptions {
   readonly deadLetterQueue: string;
   /** How long the server keeps a connection that it does not hear of, in milliseconds. */
   readonly silenceMs: number;
+  readonly timeout: ConsumerTimeout;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -143,9 +145,9 @@ export class AmqpBroker implements Broker {
 
   consume(queues: readonly string[], options: ConsumeOptions): Consumer {
     this.#refuseWhenDisposed();
-    const { link, clock, log, silenceMs } = this.#options;
+    const { link, clock, log, silenceMs, timeout } = this.#options;
     const consumer = new AmqpConsumer(queues, options, {
-      ...{ link, clock, log, silenceMs },
+      ...{ link, clock, log, silenceMs, timeout },
       ...{ pool: this.#pool, topology: this.#topology, copier: this.#copier },
       onDisposed: (disposed) => this.#consumers.delete(disposed),
     });

@@ -17,9 +17,11 @@ import type { ChannelPool } from "./channel-pool.ts";
 import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import { ConsumerSession } from "./consumer-session.ts";
+import type { ConsumerTimeout } from "./consumer-timeout.ts";
 import type { Copier } from "./copier.ts";
 import { handOutOf, newFence } from "./hand-out.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
+import { Keeper } from "./keeper.ts";
 import { mostHeld } from "./prefetch-allotment.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -42,6 +44,7 @@ export interface ConsumerContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly silenceMs: number;
+  readonly timeout: ConsumerTimeout;
   readonly onDisposed: (consumer: AmqpConsumer) => void;
 }
 
@@ -56,6 +59,7 @@ export class AmqpConsumer implements Consumer {
   /** What of it was not yielded yet. */
   readonly #buffer = new AsyncQueue<AmqpDelivery>();
   readonly #subscriptions: Subscriptions;
+  readonly #keeper: Keeper;
   readonly #stopping = new AbortController();
   /** Aborted when disposing has waited long enough for what is still under way. */
   readonly #givingUp = new AbortController();
@@ -73,13 +77,21 @@ export class AmqpConsumer implements Consumer {
     this.#queues = new Set(queues);
     this.#prefetch = checkPrefetch(options.prefetch, 1);
     this.#triedAt = uptimeOf(context.clock);
-    const { pool, topology, copier, clock, log } = context;
+    const { link, pool, topology, copier, timeout, silenceMs, clock, log } = context;
     const onRoomMade = (): void => this.#subscriptions.adjust();
     this.#held = new HeldDeliveries({ copier, clock, log, givingUp: this.#givingUp.signal, onRoomMade });
     this.#subscriptions = new Subscriptions({
       ...{ pool, topology, held: this.#held, clock, log },
       wanted: () => this.#wanted,
-      prefetch: () => this.#prefetch,
+      prefetch: () => this.#room,
+    });
+    this.#keeper = new Keeper({
+      ...{ link, pool, copier, held: this.#held, timeout, silenceMs, clock, log },
+      onMoved: () => {
+        this.#subscriptions.adjust();
+        return this.#subscriptions.settled();
+      },
+      onLost: (session) => this.#lose(session),
     });
     this.#running = this.#run();
     this.#probeLater();
@@ -149,9 +161,14 @@ export class AmqpConsumer implements Consumer {
     return !this.#stopping.signal.aborted && isFree && this.#wanted.length > 0;
   }
 
+  /** What is left of the prefetch for the channel. */
+  get #room(): number {
+    return Math.max(this.#prefetch - this.#held.kept, 0);
+  }
+
   /** What is to be consumed from. */
   get #wanted(): readonly string[] {
-    if (this.#prefetch === 0 || this.#stopping.signal.aborted) return [];
+    if (this.#room === 0 || this.#stopping.signal.aborted) return [];
     return [...this.#queues].filter((queue) => !this.#paused.has(queue));
   }
 
@@ -214,11 +231,12 @@ export class AmqpConsumer implements Consumer {
   #lose(session: ConsumerSession): void {
     if (this.#session === session) this.#session = undefined;
     const { closed } = session;
-    if (isRefusedWith(closed, 406) && closed.text.includes("timed out")) {
+    if (isRefusedWith(closed, 406) && this.#context.timeout.isNamedBy(closed.text)) {
       this.#context.log.error("RabbitMQ took messages back: they were held longer than its consumer_timeout", {
         queues: [...this.#queues],
         detail: closed.text,
       });
+      this.#keeper.look();
     }
     for (const delivery of this.#held.lose(session)) this.#buffer.delete(delivery);
   }
@@ -265,8 +283,8 @@ export class AmqpConsumer implements Consumer {
     this.#givingUp.abort(givenUp);
     this.#buffer.end();
     this.#held.giveUp(givenUp);
-    const session = this.#session;
-    if (session !== undefined) await atMost(DISPOSE_MS, session.close(), clock);
+    const closing = Promise.all([this.#session?.close(), this.#keeper[Symbol.asyncDispose]()]);
+    await atMost(DISPOSE_MS, closing, clock);
     await this.#running;
     onDisposed(this);
   }

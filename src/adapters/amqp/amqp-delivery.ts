@@ -24,13 +24,13 @@ export interface HandOut {
   readonly deliveries: number;
   readonly history: readonly DeliveryNote[];
   readonly fence: number;
+  /** Of the clock's uptime. */
+  readonly takenAt: number;
 }
 
 /** One hand-out of a message: held as long as the channel that it came by. */
 export class AmqpDelivery implements Delivery, Member {
   place: number = NOWHERE;
-  readonly raw: ConsumeMessage;
-  readonly session: ConsumerSession;
   readonly message: Message;
   readonly queue: string;
   readonly deliveries: number;
@@ -40,20 +40,43 @@ export class AmqpDelivery implements Delivery, Member {
   /** While it is being settled: ends that with an error. */
   failSettling: ((error: unknown) => void) | undefined;
   readonly #owner: DeliveryOwner;
+  #raw: ConsumeMessage;
+  #session: ConsumerSession;
+  #takenAt: number;
+  #isKept = false;
   #isSettled = false;
   #isLost = false;
   #lost: AbortController | undefined;
   #onLost: (() => void) | undefined;
 
   constructor(raw: ConsumeMessage, session: ConsumerSession, handOut: HandOut, owner: DeliveryOwner) {
-    this.raw = raw;
-    this.session = session;
+    this.#raw = raw;
+    this.#session = session;
+    this.#takenAt = handOut.takenAt;
     this.message = fromAmqp(raw);
     this.queue = handOut.queue;
     this.deliveries = handOut.deliveries;
     this.history = handOut.history;
     this.fence = handOut.fence;
     this.#owner = owner;
+  }
+
+  get raw(): ConsumeMessage {
+    return this.#raw;
+  }
+
+  get session(): ConsumerSession {
+    return this.#session;
+  }
+
+  /** Since when the server has it as being held, in milliseconds of the clock's uptime. */
+  get takenAt(): number {
+    return this.#takenAt;
+  }
+
+  /** Whether a copy has taken its place, and with it its place of the prefetch. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   get isSettled(): boolean {
@@ -105,6 +128,14 @@ export class AmqpDelivery implements Delivery, Member {
 
   deadLetter(reason: DeadLetterReason): Promise<void> {
     return this.#settle({ outcome: "dead-letter", reason });
+  }
+
+  /** From now on this copy, which came by that channel, is what is held. */
+  moveTo(session: ConsumerSession, copy: ConsumeMessage, takenAt: number): void {
+    this.#session = session;
+    this.#raw = copy;
+    this.#takenAt = takenAt;
+    this.#isKept = true;
   }
 
   /** What is done with the message from now on is done twice. */

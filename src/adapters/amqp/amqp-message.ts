@@ -11,6 +11,8 @@ const HISTORY = `${OWN}history`;
 const NO_MODE = `${OWN}no-mode`;
 /** JSON of a `Death`. */
 const DEAD = `${OWN}dead`;
+/** By what the consumer that sent it to itself knows it. */
+const KEPT = `${OWN}kept`;
 
 /** Longer details are cut: AMQP's headers have no room for them. */
 const MAX_DETAIL = 500;
@@ -121,7 +123,7 @@ export function copyOf(
     // What CC names was routed to when it was first sent.
     if (!SERVERS_HEADERS.test(name) && name !== "CC") headers[name] = value;
   }
-  for (const mark of [DELIVERIES, HISTORY, DEAD]) Reflect.deleteProperty(headers, mark);
+  for (const mark of [DELIVERIES, HISTORY, DEAD, KEPT]) Reflect.deleteProperty(headers, mark);
   if (deliveries > 0) headers[DELIVERIES] = deliveries;
   if (history.length > 0) headers[HISTORY] = JSON.stringify(history.map(shortened));
   if (death !== undefined) headers[DEAD] = JSON.stringify({ ...death, reason: shortened(death.reason) });
@@ -142,6 +144,16 @@ export function copyOf(
       mandatory: true,
     },
   };
+}
+
+/** The same for a consumer that holds it already, which knows it by this. */
+export function keptCopyOf(message: AmqpDelivered, marks: Marks, id: string): ReturnType<typeof copyOf> {
+  const { content, properties } = copyOf(message, marks);
+  return { content, properties: { ...properties, headers: { ...(properties.headers as object), [KEPT]: id } } };
+}
+
+export function keptIdOf({ properties }: AmqpDelivered): string | undefined {
+  return properties.headers?.[KEPT] as string | undefined;
 }
 
 /** A dead letter's own `expiration`, which would end it among the dead. */

@@ -23,6 +23,11 @@ export interface AmqpOptions {
    * queue must say the same, Python's too. Celery: `task_queue_max_priority`. @default none
    */
   readonly maxPriority?: number;
+  /**
+   * The server's `consumer_timeout` in milliseconds, at least 1000: what is held for longer it takes back, so that the worker sends it to itself anew before. AMQP does not
+   * tell it; where it is shorter than this, the first loss does. @default 1_800_000, RabbitMQ's own
+   */
+  readonly consumerTimeoutMs?: number;
   /** The name of the queue that keeps dead letters. RabbitMQ's own may be routed into it by a policy. @default "celeriac.dead-letters" */
   readonly deadLetterQueue?: string;
 }

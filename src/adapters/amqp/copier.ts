@@ -1,8 +1,8 @@
 import { DeliveryLostError, UnroutableError } from "../../broker/errors.ts";
-import { withNote } from "../../broker/queued/history.ts";
+import { LEASE_LOST, withNote } from "../../broker/queued/history.ts";
 import type { Clock } from "../../util/clock.ts";
 import type { AmqpDelivery, Settlement } from "./amqp-delivery.ts";
-import { copyOf, type Marks, type Outgoing } from "./amqp-message.ts";
+import { copyOf, keptCopyOf, type Marks, type Outgoing } from "./amqp-message.ts";
 import type { AmqpPublisher } from "./amqp-publisher.ts";
 import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpReplyError } from "./connections/amqp-failure.ts";
@@ -42,6 +42,13 @@ export class Copier {
     } catch (error) {
       throw isMissing(error) && isOwnQueue(error, delivery) ? new DeliveryLostError(delivery.queue) : error;
     }
+  }
+
+  /** To the consumer that holds it. Where it is sent home from there, that consumer is gone. Rejects with BrokerUnavailableError, and with UnroutableError when the queue is. */
+  async keep({ raw, deliveries, history }: AmqpDelivery, queue: string, id: string): Promise<void> {
+    const { publisher, clock } = this.#options;
+    const marks = { deliveries, history: withNote(history, LEASE_LOST, clock.now()) };
+    await publisher.publish([{ exchange: "", routingKey: queue, ...keptCopyOf(raw, marks, id) }]);
   }
 
   async #outgoing(delivery: AmqpDelivery, settlement: Settlement): Promise<Outgoing> {

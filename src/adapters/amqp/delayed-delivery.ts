@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import type { Channel } from "amqplib";
 import type { ChannelPool } from "./channel-pool.ts";
-import type { AmqpLink } from "./connections/amqp-link.ts";
+import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
-import { findQueue } from "./find-queue.ts";
+import type { AmqpLink } from "./connections/amqp-link.ts";
 
 /** Kombu: `transport/native_delayed_delivery.py`. A queue for each power of two holds what it gets for so many seconds, and sends it on to the next lower one. */
 const LEVELS = 28;
 const DELIVERY = "celery_delayed_delivery";
+const OWN = ".celeriac";
 const levelName = (level: number): string => `celery_delayed_${level}`;
 
 /** The longest delay, in milliseconds: eight and a half years. */
@@ -81,40 +82,52 @@ export class DelayedDelivery {
     return bound;
   }
 
-  /** Queues that are there already are taken as they are, whatever their type: Celery has a setting for it. */
+  /** Each step all at once: there are many, and a first delayed send waits for them. */
   async #declare(): Promise<void> {
-    const call = <T>(ask: (raw: Channel) => Promise<T>): Promise<T> => this.#pool.call(ask);
-    for (let level = LEVELS - 1; level >= 0; level -= 1) {
-      const name = levelName(level);
-      await call((raw) => raw.assertExchange(name, "topic"));
-      await this.#ensureQueue(name, {
-        "x-queue-type": "quorum",
-        "x-overflow": "reject-publish",
-        "x-message-ttl": 2 ** level * 1_000,
-        "x-dead-letter-exchange": level > 0 ? levelName(level - 1) : DELIVERY,
-        "x-dead-letter-strategy": "at-least-once",
-      });
-      await call((raw) => raw.bindQueue(name, name, `${above(level)}1.#`));
-    }
-    await call((raw) => raw.assertExchange(DELIVERY, "topic"));
-    for (let level = LEVELS - 1; level >= 0; level -= 1) {
-      const next = level > 0 ? levelName(level - 1) : DELIVERY;
-      await call((raw) => raw.bindExchange(next, levelName(level), `${above(level)}0.#`));
-    }
-    for (let ms = STEP_MS; ms < 1_000; ms += STEP_MS) {
-      const name = fractionName(ms);
-      await call((raw) => raw.assertExchange(name, "fanout"));
-      await this.#ensureQueue(name, {
-        "x-message-ttl": ms,
-        "x-dead-letter-exchange": levelName(LEVELS - 1),
-      });
-      await call((raw) => raw.bindQueue(name, name, ""));
-    }
+    const levels = Array.from({ length: LEVELS }, (_, level) => level);
+    const fractions = Array.from({ length: 1_000 / STEP_MS - 1 }, (_, index) => (index + 1) * STEP_MS);
+    await this.#all([
+      (raw) => raw.assertExchange(DELIVERY, "topic"),
+      ...levels.map((level) => (raw: Channel) => raw.assertExchange(levelName(level), "topic")),
+      ...fractions.map((ms) => (raw: Channel) => raw.assertExchange(fractionName(ms), "fanout")),
+    ]);
+    await Promise.all([
+      ...levels.map((level) =>
+        this.#ensureQueue(levelName(level), {
+          "x-queue-type": "quorum",
+          "x-overflow": "reject-publish",
+          "x-message-ttl": 2 ** level * 1_000,
+          "x-dead-letter-exchange": below(level),
+          "x-dead-letter-strategy": "at-least-once",
+        }),
+      ),
+      ...fractions.map((ms) =>
+        this.#ensureQueue(fractionName(ms), {
+          "x-message-ttl": ms,
+          "x-dead-letter-exchange": levelName(LEVELS - 1),
+        }),
+      ),
+    ]);
+    await this.#all([
+      ...levels.flatMap((level) => [
+        (raw: Channel) => raw.bindQueue(levelName(level), levelName(level), `${above(level)}1.#`),
+        (raw: Channel) => raw.bindExchange(below(level), levelName(level), `${above(level)}0.#`),
+      ]),
+      ...fractions.map((ms) => (raw: Channel) => raw.bindQueue(fractionName(ms), fractionName(ms), "")),
+    ]);
   }
 
+  async #all(asked: readonly ((raw: Channel) => Promise<unknown>)[]): Promise<void> {
+    await this.#pool.call((raw) => Promise.all(asked.map((ask) => ask(raw))));
+  }
+
+  /** One that is there already is taken as it is, whatever its type: Celery has a setting for it. */
   async #ensureQueue(name: string, args: Readonly<Record<string, unknown>>): Promise<void> {
-    if ((await findQueue(this.#pool, name)) !== undefined) return;
-    await this.#pool.call((raw) => raw.assertQueue(name, { durable: true, arguments: args }));
+    try {
+      await this.#pool.call((raw) => raw.assertQueue(name, { durable: true, arguments: args }));
+    } catch (error) {
+      if (!isRefusedWith(error, 406)) throw error;
+    }
   }
 }
 
@@ -128,9 +141,17 @@ function above(level: number): string {
   return "*.".repeat(LEVELS - 1 - level);
 }
 
-/** The queue's name; where that would not match itself alone, or is too long, a name that is made of it. */
+/** Where what leaves this level's queue goes. */
+function below(level: number): string {
+  return level > 0 ? levelName(level - 1) : DELIVERY;
+}
+
+/**
+ * What its messages end with on their way to this queue: its name, or a name that is made of it where that would not match itself alone or is too long, and a word of our own, since
+ * Kombu's bindings take all that ends with a routing key of theirs.
+ */
 function keyOf(queue: string): string {
   const isPlain = !queue.split(".").some((word) => word === "*" || word === "#");
-  const isShort = Buffer.byteLength(queue) + 2 * LEVELS <= MAX_ROUTING_KEY;
-  return isPlain && isShort ? queue : createHash("sha1").update(queue).digest("hex");
+  const isShort = Buffer.byteLength(`${queue}${OWN}`) + 2 * LEVELS <= MAX_ROUTING_KEY;
+  return `${isPlain && isShort ? queue : createHash("sha1").update(queue).digest("hex")}${OWN}`;
 }

@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from "amqplib";
 import { LEASE_LOST, withNote } from "../../broker/queued/history.ts";
 import { nextFence } from "../../broker/queued/next-fence.ts";
-import type { Clock } from "../../util/clock.ts";
+import { uptimeOf, type Clock } from "../../util/clock.ts";
 import type { HandOut } from "./amqp-delivery.ts";
 import { countOfQuorum, marksOf } from "./amqp-message.ts";
 
@@ -19,6 +19,7 @@ export function handOutOf(raw: ConsumeMessage, queue: string, clock: Clock): Han
   return {
     queue,
     fence: newFence(clock),
+    takenAt: uptimeOf(clock),
     deliveries: deliveries + returns + 1,
     history: returns === 0 ? history : withNote(history, LEASE_LOST, clock.now()),
   };

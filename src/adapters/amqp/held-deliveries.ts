@@ -20,7 +20,7 @@ export interface HeldDeliveriesOptions {
   readonly log: Logger;
   /** Aborts when what is under way need not be tried again. */
   readonly givingUp: AbortSignal;
-  /** What a cancelled consumer held makes room for another. */
+  /** What a cancelled consumer held, or a copy, makes room for another. */
   readonly onRoomMade: () => void;
 }
 
@@ -53,6 +53,13 @@ export class HeldDeliveries implements DeliveryOwner {
   /** As they came. */
   inOrder(): readonly AmqpDelivery[] {
     return [...this.#all].sort((a, b) => a.raw.fields.deliveryTag - b.raw.fields.deliveryTag);
+  }
+
+  /** How many are held by copies, beside the prefetch. */
+  get kept(): number {
+    let kept = 0;
+    for (const { isKept } of this.#all) if (isKept) kept += 1;
+    return kept;
   }
 
   /** How many are held by consumers that were cancelled. */
@@ -160,8 +167,9 @@ export class HeldDeliveries implements DeliveryOwner {
     if (delivery.failSettling === undefined) return;
     delivery.failSettling = undefined;
     this.#settling -= 1;
-    const { session } = delivery;
-    if (session.isShared && !session.shares.has(delivery.raw.fields.consumerTag)) this.#options.onRoomMade();
+    const { session, isKept } = delivery;
+    const isOrphan = session.isShared && !session.shares.has(delivery.raw.fields.consumerTag);
+    if (isKept || isOrphan) this.#options.onRoomMade();
     for (const each of this.#onSettled.splice(0)) each();
   }
 }

@@ -10,6 +10,7 @@ import { broadcasterSource } from "./broadcaster-source.ts";
 import type { Unavailable } from "./connections/amqp-failure.ts";
 import { AmqpLink } from "./connections/amqp-link.ts";
 import { AmqpUrlError, parseAmqpUrls } from "./connections/amqp-url.ts";
+import { ConsumerTimeout } from "./consumer-timeout.ts";
 import { RpcBackend } from "./rpc-backend.ts";
 
 export { AmqpUrlError } from "./connections/amqp-url.ts";
@@ -31,6 +32,7 @@ export function amqp(options: AmqpOptions): Adapter {
   const addresses = parseAmqpUrls(options.url);
   const own = heartbeatOf(options.heartbeatMs) ?? addresses[0].heartbeat;
   checkMaxPriority(maxPriority);
+  const timeout = new ConsumerTimeout(consumerTimeoutOf(options.consumerTimeoutMs));
   return {
     url,
     createBroker: ({ clock, log, leaseMs }) => {
@@ -47,6 +49,7 @@ export function amqp(options: AmqpOptions): Adapter {
         queues: { queueType, maxPriority },
         deadLetterQueue,
         silenceMs: heartbeat * 1_000,
+        timeout,
         clock,
         log,
       });
@@ -68,6 +71,11 @@ function heartbeatOf(ms: number | undefined): number | undefined {
   throw new AmqpUrlError(
     `heartbeatMs is ${ms}. AMQP counts it in whole seconds, at least one: write a multiple of 1000.`,
   );
+}
+
+function consumerTimeoutOf(ms: number | undefined): number | undefined {
+  if (ms === undefined || (Number.isSafeInteger(ms) && ms >= 1_000)) return ms;
+  throw new AmqpUrlError(`consumerTimeoutMs is ${ms}. Write the server's consumer_timeout, in whole milliseconds.`);
 }
 
 function checkMaxPriority(maxPriority: number | undefined): void {

@@ -3,7 +3,8 @@ import type { ConsumerSession } from "./consumer-session.ts";
 export interface Allotment {
   readonly session: ConsumerSession;
   readonly queues: readonly string[];
-  readonly prefetch: number;
+  /** It changes while the server is told. */
+  readonly prefetch: () => number;
   /** How many are held by consumers that were cancelled. */
   readonly orphans: () => number;
   readonly consume: (queue: string, size: number) => Promise<void>;
@@ -15,23 +16,23 @@ export interface Allotment {
  */
 export async function allot({ session, queues, prefetch, orphans, consume }: Allotment): Promise<void> {
   if (queues.length === 0) return;
-  const fair = Math.max(1, Math.floor(prefetch / queues.length));
+  const fair = Math.max(1, Math.floor(prefetch() / queues.length));
   const freeOf = (): number => {
     const sizes = [...session.shares.values()].reduce((sum, { size }) => sum + size, 0);
-    return prefetch - sizes - orphans();
+    return prefetch() - sizes - orphans();
   };
   const without = (): readonly string[] => queues.filter((queue) => !session.queues.has(queue));
   for (;;) {
     const isTight = freeOf() < 0 || (without().length > 0 && freeOf() < without().length);
     const [largest] = [...session.shares].sort(([, a], [, b]) => b.size - a.size);
-    const least = freeOf() < 0 && queues.length <= prefetch ? 0 : 1;
+    const least = freeOf() < 0 && queues.length <= prefetch() ? 0 : 1;
     if (!isTight || largest === undefined || largest[1].size <= least) break;
     await session.cancel(largest[0]);
   }
-  const isCrowded = queues.length > prefetch;
+  const isCrowded = (): boolean => prefetch() > 0 && queues.length > prefetch();
   for (const queue of without()) {
     const size = Math.min(fair, freeOf());
-    if (size > 0 || isCrowded) await consume(queue, Math.max(size, 1));
+    if (size > 0 || isCrowded()) await consume(queue, Math.max(size, 1));
   }
   const [first] = queues;
   if (first !== undefined && freeOf() > 0) await consume(first, freeOf());

@@ -95,11 +95,11 @@ export class Subscriptions implements Disposable {
   }
 
   async #adjustTo(session: ConsumerSession, wanted: readonly string[]): Promise<void> {
-    const { held } = this.#options;
-    const prefetch = this.#options.prefetch();
+    const { held, prefetch } = this.#options;
     this.#refused.keepOnly(wanted);
     for (const [tag, { queue }] of [...session.shares]) if (!wanted.includes(queue)) await session.cancel(tag);
-    if (prefetch > 0 && session.prefetch !== prefetch) await session.limit(prefetch);
+    const limit = prefetch();
+    if (limit > 0 && session.prefetch !== limit) await session.limit(limit);
     const ready: string[] = [];
     for (const queue of wanted) if (await this.#isReady(session, queue)) ready.push(queue);
     const consume = (queue: string, size: number): Promise<void> => this.#consume(session, queue, size);

@@ -1,6 +1,9 @@
 import type { TableMemory } from "./lease-table.ts";
 import type { RenewerSource } from "./renewer.ts";
 
+/** How long the thread takes to let go of a table at most, in milliseconds. */
+export const DROP_MS = 1_000;
+
 /** What an event loop tells the thread that renews. */
 export type ToThread =
   | {
@@ -13,7 +16,7 @@ export type ToThread =
       readonly leaseMs: number;
       readonly intervalMs: number;
     }
-  /** Answered by `dropped` once nothing of it is open any longer. */
+  /** Answered by `dropped` once nothing of it is open any longer, or cannot be closed. The thread ends with its last table. */
   | { readonly kind: "drop"; readonly table: number };
 
 /** What the thread tells. Of failures, the first of each row of them. */

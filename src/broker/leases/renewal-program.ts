@@ -1,11 +1,12 @@
 /** The program of the thread that renews: keeps the tables it is told of, each with a renewer of its own, and ends when it has none left. */
 import { parentPort } from "node:worker_threads";
+import { atMost } from "../../util/at-most.ts";
 import { ClockLeap } from "../../util/clock-leap.ts";
 import { systemClock as clock, uptimeOf } from "../../util/clock.ts";
 import { endOfTurn } from "../../util/end-of-turn.ts";
 import { toError } from "../../util/errors.ts";
 import { isFresh, renewTable, TableView } from "./lease-table.ts";
-import type { FromThread, ToThread } from "./renewal-messages.ts";
+import { DROP_MS, type FromThread, type ToThread } from "./renewal-messages.ts";
 import type { OpenRenewer, Renewer, RenewerSource } from "./renewer.ts";
 
 /** How long it may take until a renewer is there, in milliseconds: most of what a thread needs in memory and time is its driver. */
@@ -97,10 +98,11 @@ function obey(order: ToThread): void {
 }
 
 async function drop(table: number): Promise<void> {
-  await keepings.get(table)?.end();
+  const ending = keepings.get(table)?.end();
+  if (ending !== undefined) await atMost(DROP_MS, ending, clock);
   keepings.delete(table);
   tell({ kind: "dropped", table });
-  if (keepings.size === 0) parentPort?.close();
+  if (keepings.size === 0) process.exit(); // this thread: what cannot be closed goes with it
 }
 
 async function open({ module, data }: RenewerSource): Promise<Renewer> {

@@ -5,18 +5,16 @@ import { systemClock as clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
 import { toError } from "../../util/errors.ts";
 import { siblingModule } from "../../util/sibling-module.ts";
+import { threadEnd } from "../../util/thread-end.ts";
 import { threadOptions } from "../../util/thread-options.ts";
 import type { TableMemory } from "./lease-table.ts";
-import type { FromThread, ToThread } from "./renewal-messages.ts";
+import { DROP_MS, type FromThread, type ToThread } from "./renewal-messages.ts";
 import type { RenewerSource } from "./renewer.ts";
 
 const PROGRAM = siblingModule("./renewal-program", import.meta.url);
 
 /** It holds a connection and a few numbers: V8 shall not reserve for more. In MiB. */
 const LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
-
-/** How long dropping a table waits for the thread, in milliseconds. */
-const DROP_MS = 1_000;
 
 /** Before a thread that has ended is replaced. */
 const RESTART = { baseMs: 500, maxMs: 60_000, jitter: false } as const;
@@ -37,7 +35,7 @@ export interface ThreadTable {
 export interface ThreadTableHandle {
   /** The table has grown into new memory. */
   move(memory: TableMemory): void;
-  /** Resolves once the thread has let go of it, after a second at the latest. To be called once. */
+  /** Resolves once the thread has let go of it, or cannot. To be called once. */
   drop(): Promise<void>;
 }
 
@@ -76,13 +74,16 @@ class RenewalThread {
       this.#failures = 0;
     }
     if (worker === undefined) return;
+    const order: ToThread = { kind: "drop", table: id };
+    worker.postMessage(order);
+    if (isLast) {
+      await threadEnd(worker, DROP_MS, clock);
+      return;
+    }
     const dropped = deferred();
     this.#dropping.set(id, dropped);
-    if (isLast) worker.once("exit", () => dropped.resolve());
-    worker.postMessage({ kind: "drop", table: id } satisfies ToThread);
     await atMost(DROP_MS, dropped.promise, clock);
     this.#dropping.delete(id);
-    if (isLast) await worker.terminate();
   }
 
   #start(): void {

@@ -1,5 +1,8 @@
 import type { BroadcasterSource } from "../../broker/broadcaster.ts";
 
+/** How long the thread takes to end at most, in milliseconds. */
+export const STAND_IN_END_MS = 1_000;
+
 /** Where a health endpoint listens, and how patient it is. */
 export interface HealthPlace {
   readonly host: string;

@@ -2,8 +2,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock as clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
+import { endThread } from "../../util/thread-end.ts";
 import { StandIn } from "./stand-in.ts";
-import type { FromStandIn, StandInSetup, ToStandIn } from "./stand-in-messages.ts";
+import { STAND_IN_END_MS, type FromStandIn, type StandInSetup, type ToStandIn } from "./stand-in-messages.ts";
 
 const standIn = new StandIn(workerData as StandInSetup, clock, () => tell({ kind: "hears" }));
 
@@ -20,9 +21,8 @@ try {
   await end();
 }
 
-async function end(): Promise<void> {
-  await standIn[Symbol.asyncDispose]();
-  process.exit(); // this thread: a driver's timers may keep it otherwise
+function end(): Promise<never> {
+  return endThread(standIn[Symbol.asyncDispose](), STAND_IN_END_MS);
 }
 
 function tell(news: FromStandIn): void {

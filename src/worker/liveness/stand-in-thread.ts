@@ -1,22 +1,25 @@
 import { Worker } from "node:worker_threads";
-import { atMost } from "../../util/at-most.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
 import type { Clock } from "../../util/clock.ts";
 import { deferred, type Deferred } from "../../util/deferred.ts";
 import { toError } from "../../util/errors.ts";
 import type { Logger } from "../../util/logger.ts";
 import { siblingModule } from "../../util/sibling-module.ts";
+import { threadEnd } from "../../util/thread-end.ts";
 import { threadOptions } from "../../util/thread-options.ts";
 import { HealthEndpointError } from "./health-error.ts";
-import type { FromStandIn, Snapshot, StandInSetup, ToStandIn } from "./stand-in-messages.ts";
+import {
+  STAND_IN_END_MS,
+  type FromStandIn,
+  type Snapshot,
+  type StandInSetup,
+  type ToStandIn,
+} from "./stand-in-messages.ts";
 
 const PROGRAM = siblingModule("./stand-in-program", import.meta.url);
 
 /** It holds two connections and a few answers: V8 shall not reserve for more. In MiB. */
 const LIMITS = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
-
-/** How long ending waits for the thread, in milliseconds. */
-const END_MS = 1_000;
 
 /** Before a thread that has ended is replaced. */
 const RESTART = { baseMs: 1_000, maxMs: 60_000, jitter: false } as const;
@@ -75,16 +78,14 @@ export class StandInThread implements AsyncDisposable {
     this.#tell({ kind: "snapshot", answers });
   }
 
-  /** Resolves once the thread has ended, after a second at the latest. Calling it again is fine. */
+  /** Resolves once the thread has ended. Calling it again is fine. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
     const worker = this.#worker;
     this.#worker = undefined;
     if (worker === undefined) return;
-    const exited = new Promise((resolve) => worker.once("exit", resolve));
     worker.postMessage({ kind: "end" } satisfies ToStandIn);
-    await atMost(END_MS, exited, this.#options.clock);
-    await worker.terminate();
+    await threadEnd(worker, STAND_IN_END_MS, this.#options.clock);
   }
 
   #start(): void {
