@@ -87,3 +87,18 @@ it("keeps a queue's messages from one whose name ends in the same word, delayed 
     await reader.expectSilence(200);
   }
 });
+
+it("keeps delayed messages from the queues that Celery has bound to the same routing key", async () => {
+  await using broker = await open();
+  const [own, theirs] = [`q${randomUUID()}`, `theirs-${randomUUID()}`];
+  await broker.declare({ queues: [{ name: own }, { name: theirs }] });
+  await broker.publish([toQueue(own, "before", { delayMs: 100 })]);
+  const connection = await connect((await vhostOfFile()).url);
+  await (await connection.createChannel()).bindQueue(theirs, "celery_delayed_delivery", `#.${own}`);
+  await connection.close();
+  await broker.publish([toQueue(own, "after", { delayMs: 100 })]);
+  await using consumer = broker.consume([own, theirs], { prefetch: 5 });
+  const reader = new Reader(consumer, clock);
+  expect(await reader.texts(2)).toEqual(["before", "after"]);
+  await reader.expectSilence(300);
+});

@@ -13,18 +13,20 @@ import { makePool, type PoolPlan } from "../../src/worker/make-pool.ts";
 import { Child } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ParentNews } from "../support/pool-parent.ts";
+import { TYPESCRIPT_PRELOAD } from "../support/typescript-preload.ts";
 
 const PARENT = new URL("../support/pool-parent.ts", import.meta.url);
 const PRINTER = fileURLToPath(new URL("../support/pool-printer.ts", import.meta.url));
 const TWO_APPS = new URL("../support/pool-two-apps.ts", import.meta.url).href;
-const TASKS = new URL("../../src/testing/conformance/pool/tasks.ts", import.meta.url).href;
+const TASKS = new URL("../../dist/testing/conformance/pool/tasks.js", import.meta.url).href;
 const WORKER_APP = new URL("../support/pool-worker-app.ts", import.meta.url).href;
 
 const SOURCES = ["--import", "tsx", "--conditions=@celeriac/source", "--no-warnings"];
 
 function stageOf(plan: Pick<PoolPlan, "name"> & Partial<PoolPlan>): PoolStage {
   const app = new Celeriac({ broker: "memory:" }, { env: {} });
-  const createPool = ({ appModule: _tasks, ...wanted }: PoolWanted): Pool => makePool({ app, ...wanted, ...plan });
+  const createPool = ({ appModule: _tasks, ...wanted }: PoolWanted): Pool =>
+    makePool({ app, ...wanted, ...plan, preload: [TYPESCRIPT_PRELOAD] });
   return new PoolStage(createPool, systemClock);
 }
 

@@ -13,6 +13,7 @@ import { eventually } from "./eventually.ts";
 import { BROKEN, makePooledApp, type Place, PLACE_VARIABLE } from "./pooled-tasks.ts";
 import { type RecordedLine, recordingLogger } from "./recording-logger.ts";
 import { HAS_REDIS, RedisServer } from "./redis.ts";
+import { TYPESCRIPT_PRELOAD } from "./typescript-preload.ts";
 
 /** Where messages and results are. */
 export type StoreName = "sqlite" | "redis";
@@ -69,8 +70,8 @@ export class PooledBed implements AsyncDisposable {
     const place: Place = { directory: this.directory, url: this.#url, config, leavesOut };
     process.env[PLACE_VARIABLE] = JSON.stringify(place); // for its children
     const app = this.#opening(makePooledApp(place, this.#logger.log));
-    const appModule = { url: APP_MODULE.href };
-    const worker = new Worker(app, { pool: this.pool, appModule, concurrency: 2, livenessThread: false, ...options });
+    const usual = { appModule: { url: APP_MODULE.href }, preload: [TYPESCRIPT_PRELOAD], concurrency: 2 };
+    const worker = new Worker(app, { pool: this.pool, ...usual, livenessThread: false, ...options });
     this.#opened.push({ [Symbol.asyncDispose]: () => worker.stop({ graceMs: 0 }) });
     await worker.start();
     return worker;

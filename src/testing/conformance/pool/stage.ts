@@ -11,6 +11,7 @@ import { Ending } from "../../../util/ending.ts";
 import type { Pool, PoolJob, PoolOutcome, RunOptions } from "../../../pool/pool.ts";
 import type { Clock } from "../../../util/clock.ts";
 import type { LogFields, Logger } from "../../../util/logger.ts";
+import { siblingModule } from "../../../util/sibling-module.ts";
 import { eventually, inTime } from "../waiting.ts";
 
 /** What a pool of the suite is to be. */
@@ -25,7 +26,7 @@ export interface PoolWanted {
 }
 
 /** This file's neighbour, in sources and compiled. */
-const TASKS = import.meta.url.replace(/stage(?=\.[jt]s$)/, "tasks");
+const TASKS = siblingModule("./tasks", import.meta.url).href;
 
 export interface LoggedLine {
   readonly level: keyof Logger;
