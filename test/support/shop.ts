@@ -71,6 +71,8 @@ export interface ShopOptions extends ShopPlace {
   readonly config?: CeleriacConfig;
   /** What both halves declare. @default none but the default queue */
   readonly queues?: readonly ShopQueue[];
+  /** Of these, on RabbitMQ. @default the server's */
+  readonly queueType?: "quorum";
   /** @default none */
   readonly globalKeyprefix?: string;
   readonly resultKeyprefix?: string;
@@ -101,20 +103,20 @@ export class Shop implements AsyncDisposable {
   private constructor(
     server: RedisServer,
     vhost: RabbitVhost | undefined,
-    { peer, results = "redis", settings = {}, config = {}, queues = [], ...prefixes }: ShopOptions,
+    { peer, results = "redis", settings = {}, config = {}, queues = [], queueType, ...prefixes }: ShopOptions,
   ) {
     this.server = server;
     this.vhost = vhost;
     this.#python = pythonOf(peer);
     const backend = results === "rpc" ? "rpc://" : server.url;
-    this.#env = { SHOP: JSON.stringify({ url: this.brokerUrl, backend, settings, queues }) };
+    this.#env = { SHOP: JSON.stringify({ url: this.brokerUrl, backend, settings, queues, queueType }) };
     this.#session = new PythonProcess({
       python: this.#python,
       args: [join(DIRECTORY, "shop_session.py")],
       env: this.#env,
     });
     const inRedis = redis({ url: server.url, ...prefixes });
-    const inRabbitMq = vhost && amqp({ url: vhost.url });
+    const inRabbitMq = vhost && amqp({ url: vhost.url, ...(queueType && { queueType }) });
     this.#place = { broker: inRabbitMq ?? inRedis, resultBackend: results === "rpc" ? "rpc://" : inRedis };
     const taskRoutes = { "python.*": { queue: "python" }, "typescript.*": { queue: "typescript" } };
     const taskQueues = queues.map(({ name, exchange, type, key }) => ({

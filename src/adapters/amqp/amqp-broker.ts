@@ -73,6 +73,7 @@ export class AmqpBroker implements Broker {
   readonly #publisher: AmqpPublisher;
   readonly #router: Router;
   readonly #copier: Copier;
+  readonly #delayed: DelayedDelivery;
   readonly #deadLetters: DeadLetters;
   readonly #consumers = new Set<AmqpConsumer>();
   #disposed: Promise<void> | undefined;
@@ -87,6 +88,7 @@ export class AmqpBroker implements Broker {
     const delayed = new DelayedDelivery(pool, link);
     this.#deadLetters = new DeadLetters({ link, pool, publisher, clock, queue: deadLetterQueue });
     this.#pool = pool;
+    this.#delayed = delayed;
     this.#topology = topology;
     this.#publisher = publisher;
     this.#router = new Router({ link, pool, topology, delayed, clock });
@@ -148,7 +150,7 @@ export class AmqpBroker implements Broker {
     const { link, clock, log, silenceMs, timeout } = this.#options;
     const consumer = new AmqpConsumer(queues, options, {
       ...{ link, clock, log, silenceMs, timeout },
-      ...{ pool: this.#pool, topology: this.#topology, copier: this.#copier },
+      ...{ pool: this.#pool, topology: this.#topology, copier: this.#copier, delayed: this.#delayed },
       onDisposed: (disposed) => this.#consumers.delete(disposed),
     });
     this.#consumers.add(consumer);

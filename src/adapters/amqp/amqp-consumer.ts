@@ -19,6 +19,7 @@ import type { AmqpLink } from "./connections/amqp-link.ts";
 import { ConsumerSession } from "./consumer-session.ts";
 import type { ConsumerTimeout } from "./consumer-timeout.ts";
 import type { Copier } from "./copier.ts";
+import type { DelayedDelivery } from "./delayed-delivery.ts";
 import { handOutOf, newFence } from "./hand-out.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { Keeper } from "./keeper.ts";
@@ -41,6 +42,7 @@ export interface ConsumerContext {
   readonly pool: ChannelPool;
   readonly topology: AmqpTopology;
   readonly copier: Copier;
+  readonly delayed: DelayedDelivery;
   readonly clock: Clock;
   readonly log: Logger;
   readonly silenceMs: number;
@@ -77,11 +79,11 @@ export class AmqpConsumer implements Consumer {
     this.#queues = new Set(queues);
     this.#prefetch = checkPrefetch(options.prefetch, 1);
     this.#triedAt = uptimeOf(context.clock);
-    const { link, pool, topology, copier, timeout, silenceMs, clock, log } = context;
+    const { link, pool, topology, copier, delayed, timeout, silenceMs, clock, log } = context;
     const onRoomMade = (): void => this.#subscriptions.adjust();
     this.#held = new HeldDeliveries({ copier, clock, log, givingUp: this.#givingUp.signal, onRoomMade });
     this.#subscriptions = new Subscriptions({
-      ...{ pool, topology, held: this.#held, clock, log },
+      ...{ pool, topology, delayed, held: this.#held, clock, log },
       wanted: () => this.#wanted,
       prefetch: () => this.#room,
     });

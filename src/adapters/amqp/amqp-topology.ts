@@ -99,6 +99,13 @@ export class AmqpTopology {
     );
   }
 
+  /** What leads to a queue by a pattern, as far as it was declared here: by exchanges that are not direct. */
+  patternsOf(queue: string): readonly Route[] {
+    const { exchanges, bindings } = this.#remembered.topology;
+    const patterned = new Set(exchanges.filter(({ type }) => type !== "direct").map(({ name }) => name));
+    return bindings.filter((binding) => binding.queue === queue && patterned.has(binding.exchange));
+  }
+
   #steps({ exchanges = [], queues = [], bindings = [] }: Topology): readonly Step[] {
     return [
       ...exchanges

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Channel } from "amqplib";
+import type { Route } from "../../routing/topology.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { isRefusedWith } from "./connections/amqp-channel.ts";
 import type { AmqpConnection } from "./connections/amqp-connection.ts";
@@ -43,12 +44,7 @@ export class DelayedDelivery {
 
   /** `delayMs` is cut to what can be held, and rounded up to a tenth of a second. Makes what is missing on the server. */
   async route(queue: string, delayMs: number): Promise<DelayedRoute> {
-    this.#noticeReconnect();
-    this.#declared ??= this.#declare().catch((error: unknown) => {
-      this.#declared = undefined;
-      throw error;
-    });
-    await this.#declared;
+    await this.#ensure();
     const key = keyOf(queue);
     await this.#bind(queue, key);
     const steps = Math.ceil(Math.min(delayMs, MAX_DELAY_MS) / STEP_MS);
@@ -57,9 +53,36 @@ export class DelayedDelivery {
     return { exchange: fraction === 0 ? levelName(LEVELS - 1) : fractionName(fraction), routingKey };
   }
 
+  /**
+   * Lets what Python's producers delay come to a queue that is bound to exchanges like this, as Celery's workers do when they have quorum queues
+   * (kombu/transport/native_delayed_delivery.py:bind_queue_to_native_delayed_delivery_exchange).
+   */
+  async admit(queue: string, bindings: readonly Route[]): Promise<void> {
+    if (bindings.length === 0) return;
+    await this.#ensure();
+    await this.#all(
+      bindings.flatMap(({ exchange, routingKey }) => {
+        const pattern = routingKey.startsWith("#") ? routingKey : `#.${routingKey}`;
+        return [
+          (raw: Channel) => raw.bindExchange(exchange, DELIVERY, pattern),
+          (raw: Channel) => raw.bindQueue(queue, exchange, pattern),
+        ];
+      }),
+    );
+  }
+
   /** Something of it is gone from the server: all is declared again. */
   forget(): void {
     this.#declared = undefined;
+  }
+
+  async #ensure(): Promise<void> {
+    this.#noticeReconnect();
+    this.#declared ??= this.#declare().catch((error: unknown) => {
+      this.#declared = undefined;
+      throw error;
+    });
+    await this.#declared;
   }
 
   #noticeReconnect(): void {

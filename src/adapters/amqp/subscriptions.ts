@@ -8,6 +8,7 @@ import type { AmqpTopology } from "./amqp-topology.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { AmqpReplyError } from "./connections/amqp-failure.ts";
 import type { ConsumerSession } from "./consumer-session.ts";
+import type { DelayedDelivery } from "./delayed-delivery.ts";
 import { findQueue } from "./find-queue.ts";
 import type { HeldDeliveries } from "./held-deliveries.ts";
 import { allot } from "./prefetch-allotment.ts";
@@ -20,6 +21,7 @@ const MISSING = { baseMs: 50, maxMs: 1_000, jitter: false } as const;
 export interface SubscriptionsOptions {
   readonly pool: ChannelPool;
   readonly topology: AmqpTopology;
+  readonly delayed: DelayedDelivery;
   readonly held: HeldDeliveries;
   readonly clock: Clock;
   readonly log: Logger;
@@ -137,6 +139,18 @@ export class Subscriptions implements Disposable {
       throw error;
     }
     this.#refused.delete(queue);
+    if (session.isShared) void this.#admitDelayed(queue);
+  }
+
+  /** Python's producers leave delays to RabbitMQ where there are quorum queues. Never rejects. */
+  async #admitDelayed(queue: string): Promise<void> {
+    const { delayed, topology, log } = this.#options;
+    try {
+      await delayed.admit(queue, topology.patternsOf(queue));
+    } catch (error) {
+      const fields = { queue, error: toError(error).message };
+      log.warn("what Python's producers delay may not come to the queue", fields);
+    }
   }
 
   /** One that was declared here, and deleted by somebody else, is made again. */

@@ -1,5 +1,5 @@
 """The Python half of a shop whose other half is TypeScript: an app for `celery -A shop`. SHOP, in the environment, is JSON: the `url` of the
-broker and, unless `backend` names another, of the results, the `settings` of the app, and the `queues` that it declares."""
+broker and, unless `backend` names another, of the results, the `settings` of the app, and the `queues` that it declares, of `queueType` if that is said."""
 
 import json
 import os
@@ -21,8 +21,10 @@ app.conf.update(
     **config["settings"],
 )
 if config["queues"]:
+    arguments = {"x-queue-type": config["queueType"]} if "queueType" in config else None
     app.conf.task_queues = [
-        Queue(queue["name"], Exchange(queue["exchange"], type=queue["type"]), routing_key=queue["key"]) for queue in config["queues"]
+        Queue(queue["name"], Exchange(queue["exchange"], type=queue["type"]), routing_key=queue["key"], queue_arguments=arguments)
+        for queue in config["queues"]
     ]
 
 
