@@ -9,6 +9,7 @@ import type { AmqpConnection } from "./connections/amqp-connection.ts";
 import { AmqpReplyError, UnusableError } from "./connections/amqp-failure.ts";
 import type { AmqpLink } from "./connections/amqp-link.ts";
 import type { Outgoing } from "./amqp-message.ts";
+import { KeptHeaders, type Headers } from "./kept-headers.ts";
 import { closedByAnother, culpritOf, refusalOf } from "./send-refusals.ts";
 
 /** How long the server may confirm nothing while it owes it, in milliseconds. */
@@ -126,6 +127,7 @@ class Session {
   readonly #channel: AmqpConfirmChannel;
   readonly #raw: ConfirmChannel;
   readonly #clock: Clock;
+  readonly #headers = new KeptHeaders();
   readonly #inFlight = new Set<InFlight>();
   #lastHeardAt = 0;
   #stopWatching: (() => void) | undefined;
@@ -148,7 +150,11 @@ class Session {
     if (this.#inFlight.size === 0) this.#watch();
     for (const item of call.items) {
       const flight: InFlight = { item, call, isReturned: false };
-      const { exchange, routingKey, content, properties } = item;
+      const { exchange, routingKey, content } = item;
+      const properties = {
+        ...item.properties,
+        headers: this.#headers.of(item.properties.headers as Headers | undefined),
+      };
       try {
         this.#raw.publish(exchange, routingKey, content, properties, (error: unknown) => this.#confirm(flight, error));
         this.#inFlight.add(flight);
