@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { connect } from "amqplib";
 import { afterAll, beforeAll, expect } from "vitest";
 import { amqp } from "../../src/adapters/amqp/index.ts";
 import type { Broker } from "../../src/broker/broker.ts";
+import { UnroutableError } from "../../src/broker/errors.ts";
 import { Reader } from "../../src/testing/conformance/broker/reader.ts";
 import { toQueue } from "../../src/testing/conformance/broker/stage.ts";
 import { systemClock as clock } from "../../src/util/clock.ts";
@@ -187,5 +189,71 @@ it(
     const publish = (): Promise<unknown> => broker.publish([{ message, route: { exchange: name, routingKey: "key" } }]);
     await eventually(publish, { timeoutMs: 10_000, pauseMs: 20 });
     expect((await other.inspect(queue))?.ready).toBe(1);
+  },
+);
+
+it(
+  "goes on with the node of its list that answers, whichever fail from the beginning or later",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    await using first = await FaultyProxy.before(server.port);
+    await using second = await FaultyProxy.before(server.port);
+    await using third = await FaultyProxy.before(server.port);
+    first.set("refuse");
+    second.set("refuse");
+    await using broker = open(first.port, `;127.0.0.1:${second.port};127.0.0.1:${third.port}`);
+    const work = keepBusy(broker, await declared(broker));
+    await expectWork(work.seen);
+    first.set("none");
+    third.set("refuse");
+    await expectWork(work.seen);
+    second.set("none");
+    first.set("refuse");
+    await expectWork(work.seen);
+    await work.end();
+  },
+);
+
+it(
+  "tells of an exchange that somebody has deleted, and declares it again when it is back",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    await using proxy = await FaultyProxy.before(server.port);
+    await using broker = open(proxy.port);
+    const name = `exchange-${randomUUID()}`;
+    const queue = `queue-${randomUUID()}`;
+    await broker.declare({
+      exchanges: [{ name, type: "direct" }],
+      queues: [{ name: queue }],
+      bindings: [{ exchange: name, queue, routingKey: "key" }],
+    });
+    const { message } = toQueue(queue, "sent");
+    const route = { exchange: name, routingKey: "key" };
+    const send = (): Promise<unknown> => broker.publish([{ message, route }]);
+    const other = await connect(`amqp://127.0.0.1:${server.port}`);
+    const channel = await other.createChannel();
+    const ready = async (): Promise<number> => (await channel.checkQueue(queue)).messageCount;
+
+    await send();
+    await channel.deleteExchange(name);
+    for (let count = 0; count < 3; count += 1) {
+      await expect(send()).rejects.toThrow(UnroutableError);
+      await expect(
+        broker.publish([
+          { message, route, delayMs: 300 },
+          { message, route },
+        ]),
+      ).rejects.toThrow(UnroutableError);
+    }
+    proxy.reset();
+    await eventually(send, { timeoutMs: 10_000, pauseMs: 20 });
+    expect(await ready()).toBe(2);
+
+    proxy.set("refuse");
+    await channel.deleteExchange(name);
+    proxy.set("none");
+    await eventually(send, { timeoutMs: 10_000, pauseMs: 20 });
+    expect(await ready()).toBe(3);
+    await other.close();
   },
 );

@@ -16,6 +16,7 @@ import { amqpLink } from "../support/amqp-links.ts";
 import { eventually } from "../support/eventually.ts";
 import { FaultyProxy } from "../support/faulty-proxy.ts";
 import { vhostOfFile } from "../support/rabbitmq-of-file.ts";
+import { rabbitMqVersion, SHARED_RABBITMQ } from "../support/rabbitmq-vhost.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
 import { it } from "../support/with-rabbitmq.ts";
 
@@ -53,18 +54,20 @@ it("leaves out a queue that another consumer has for itself, loses nothing of th
   consumer.add(taken);
   const refusals = (): number => lines.filter(({ message }) => message.startsWith("queue refused, ")).length;
   await eventually(() => expect(refusals()).toBe(1), SOON);
+  const isTriedOut = (await rabbitMqVersion(SHARED_RABBITMQ)).startsWith("3."); // at no cost; RabbitMQ 4 hands out even so
+  if (!isTriedOut) expect(await reader.text()).toBe("held");
   for (let count = 0; count < 10; count += 1) {
     await broker.publish([toQueue(open1, `${count}`)]);
     expect(await reader.text()).toBe(`${count}`);
     await clock.sleep(50);
   }
-  expect(held.isLost).toBe(false);
-  await held.ack();
+  expect(held.isLost).toBe(!isTriedOut);
+  if (isTriedOut) await held.ack();
   expect(refusals()).toBe(1);
   await other[Symbol.asyncDispose]();
   await broker.publish([toQueue(taken, "free")]);
   const free = await reader.next();
-  expect([textOf(free), free.deliveries]).toEqual(["free", 1]);
+  expect([textOf(free), free.deliveries]).toEqual(["free", isTriedOut ? 1 : 2]);
   await free.ack();
 });
 

@@ -1,11 +1,9 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { openSync, closeSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { eventually } from "./eventually.ts";
-import { freePort, isExecutable, programsNamed } from "./processes.ts";
+import { freePort, isExecutable, output, programsNamed } from "./processes.ts";
+import { Program } from "./program.ts";
 import { rabbitMqAnswers, RabbitVhost } from "./rabbitmq-vhost.ts";
 import type { RunningService } from "./running-service.ts";
 
@@ -38,9 +36,14 @@ export async function startLocalRabbitMq(): Promise<RunningService | undefined> 
 
 type RabbitSettings = Readonly<Record<string, number>>;
 
+/** The path of each file of `certificates()`. */
+type PemFiles = (name: string) => string;
+
 /** Everything on the loopback. */
 interface Ports {
   readonly amqp: number;
+  /** Used where there are certificates. */
+  readonly amqps: number;
   readonly management: number;
   readonly distribution: number;
   readonly epmd: number;
@@ -52,21 +55,24 @@ export class RabbitServer implements AsyncDisposable {
   readonly #programs: Programs;
   readonly #ports: Ports;
   readonly #settings: RabbitSettings;
+  readonly #pem: PemFiles | undefined;
   readonly #epmd: Program;
   #server: Program | undefined;
 
-  /** With these settings of its application `rabbit`. */
-  static async start(settings: RabbitSettings = {}): Promise<RabbitServer> {
+  /** With these settings of its application `rabbit`; with certificates it speaks TLS on a second port, to whom their authority has given one too. */
+  static async start(settings: RabbitSettings = {}, pem?: PemFiles): Promise<RabbitServer> {
     const installed = programs();
     if (installed === undefined) throw new Error("There is no RabbitMQ to be started.");
-    const [amqp, management, distribution, epmd] = [
+    const [amqp, amqps, management, distribution, epmd] = [
+      await freePort(),
       await freePort(),
       await freePort(),
       await freePort(),
       await freePort(),
     ];
     const directory = await mkdtemp(join(tmpdir(), "celeriac-rabbitmq-"));
-    const server = new RabbitServer(directory, installed, { amqp, management, distribution, epmd }, settings);
+    const ports = { amqp, amqps, management, distribution, epmd };
+    const server = new RabbitServer(directory, installed, ports, settings, pem);
     try {
       await server.#configure();
       await server.start();
@@ -77,17 +83,29 @@ export class RabbitServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(directory: string, installed: Programs, ports: Ports, settings: RabbitSettings) {
+  private constructor(
+    directory: string,
+    installed: Programs,
+    ports: Ports,
+    settings: RabbitSettings,
+    pem: PemFiles | undefined,
+  ) {
     this.directory = directory;
     this.#programs = installed;
     this.#ports = ports;
     this.#settings = settings;
+    this.#pem = pem;
     const args = ["-address", "127.0.0.1", "-port", String(ports.epmd)];
     this.#epmd = new Program(installed.epmd, args, { HOME: directory }, this.#log);
   }
 
   get port(): number {
     return this.#ports.amqp;
+  }
+
+  /** Where it speaks TLS. */
+  get securePort(): number {
+    return this.#ports.amqps;
   }
 
   /** Of the server as a whole, for `RabbitVhost.open`; clients take a virtual host's. */
@@ -142,6 +160,14 @@ export class RabbitServer implements AsyncDisposable {
     this.#server?.signal("SIGCONT");
   }
 
+  /** It is short of memory from now on, as far as it knows, or no longer: while it is, it takes no messages. */
+  async setMemoryAlarm(isOn: boolean): Promise<void> {
+    const share = isOn ? "0.000001" : "0.6";
+    const ctl = join(dirname(this.#programs.server), "rabbitmqctl");
+    const environment = { ...process.env, ...this.#environment() };
+    await output(ctl, ["set_vm_memory_high_watermark", share], { env: environment, timeout: 30_000 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await this.#epmd.end("SIGKILL");
@@ -165,6 +191,7 @@ export class RabbitServer implements AsyncDisposable {
       collect_statistics_interval: 1_000,
       "log.console": true,
       "log.file": false,
+      ...(this.#pem === undefined ? {} : tlsSettings(this.#ports.amqps, this.#pem)),
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
     await writeFile(join(this.directory, "rabbitmq.conf"), lines.join(""));
@@ -196,35 +223,13 @@ export class RabbitServer implements AsyncDisposable {
   }
 }
 
-/** A program whose output goes to a file, and which goes with the tests. */
-class Program {
-  readonly #process: ChildProcess;
-  readonly #exit: Promise<unknown>;
-
-  constructor(path: string, args: readonly string[], env: Readonly<Record<string, string>>, log: string) {
-    const output = openSync(log, "a");
-    const child = spawn(path, [...args], { env: { ...process.env, ...env }, stdio: ["ignore", output, output] });
-    closeSync(output);
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
-    this.#process = child;
-    this.#exit = once(child, "exit").finally(() => process.off("exit", kill));
-  }
-
-  get pid(): number {
-    return this.#process.pid ?? 0;
-  }
-
-  get hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null;
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
-  }
-
-  async end(name: NodeJS.Signals): Promise<void> {
-    if (!this.hasEnded) this.signal(name);
-    await this.#exit;
-  }
+function tlsSettings(port: number, pem: PemFiles): Readonly<Record<string, string | boolean>> {
+  return {
+    "listeners.ssl.1": `127.0.0.1:${port}`,
+    "ssl_options.cacertfile": pem("ca.pem"),
+    "ssl_options.certfile": pem("server.pem"),
+    "ssl_options.keyfile": pem("key.pem"),
+    "ssl_options.verify": "verify_peer",
+    "ssl_options.fail_if_no_peer_cert": true,
+  };
 }

@@ -44,7 +44,7 @@ export function judged(error: unknown): UnusableError {
   const { message, code = "" } = error as Error & { readonly code?: string | number };
   const text = `${code} ${message}`;
   const { detail, isLasting = false } = MEANINGS.find(({ pattern }) => pattern.test(text)) ?? {};
-  const said = (message || `${code}`).replace(/\.?$/, ".");
+  const said = (message.trim() || `${code}`).replace(/\.?$/, ".");
   return new UnusableError(detail === undefined ? said : `${detail} (${said.slice(0, -1)})`, {
     cause: error,
     isLasting,
@@ -65,7 +65,23 @@ interface Meaning {
   readonly isLasting?: true;
 }
 
+/** The first that fits. What TLS says comes first: it has numbers in it that are none of AMQP's codes. */
 const MEANINGS: readonly Meaning[] = [
+  {
+    pattern: /alert (?:certificate|bad certificate|unknown ca|no certificate)/,
+    detail: "it does not accept the client certificate of its URL or options, or asks for one where there is none.",
+    isLasting: true,
+  },
+  {
+    pattern: /ERR_TLS_CERT_ALTNAME_INVALID/,
+    detail: "its certificate is for another name than that of the URL.",
+    isLasting: true,
+  },
+  {
+    pattern: /CERT_|_CERT|ERR_TLS|SELF_SIGNED|ERR_SSL|wrong version number/,
+    detail: "TLS with it fails: its certificate is not trusted, or it does not speak TLS on this port.",
+    isLasting: true,
+  },
   { pattern: /ACCESS[-_]REFUSED|\b403\b/, detail: "it refuses the user or the password of the URL.", isLasting: true },
   {
     pattern: /NOT_ALLOWED|\b530\b|Expected ConnectionOpenOk; got <ConnectionClose/,
@@ -76,11 +92,6 @@ const MEANINGS: readonly Meaning[] = [
   { pattern: /Heartbeat timeout/, detail: "it was not heard of for two heartbeats." },
   { pattern: /ETIMEDOUT/, detail: "it did not answer in time." },
   { pattern: /ECONNREFUSED/, detail: "nothing listens there." },
-  {
-    pattern: /CERT_|_CERT|ERR_TLS|SELF_SIGNED|ERR_SSL|wrong version number/,
-    detail: "TLS with it fails: its certificate is not trusted, or it does not speak TLS on this port.",
-    isLasting: true,
-  },
   {
     pattern: /Expected ConnectionStart|Unknown class|Invalid frame/i,
     detail: "it does not speak AMQP 0-9-1.",
