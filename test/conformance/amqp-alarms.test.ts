@@ -51,6 +51,7 @@ it(
     while (!taken.includes("before 9")) await take();
     expect(broker.state).toBe("open");
 
+    await expect(send("missed", AbortSignal.timeout(50))).rejects.toThrow("timeout");
     await server.setMemoryAlarm(false);
     await Promise.allSettled(blocked);
     await requeueing;
@@ -59,6 +60,6 @@ it(
     while (!taken.includes("after 4")) await take();
     expect(taken.filter((text) => confirmed.includes(text)).sort()).toEqual(confirmed.toSorted());
     expect(new Set(taken).size).toBe(taken.length);
-    expect(taken).not.toContain("refused");
+    for (const text of ["refused", "missed"]) expect(taken).not.toContain(text);
   },
 );

@@ -135,14 +135,14 @@ export class AmqpBroker implements Broker {
         reject(error);
       };
       const outgoing = this.#router.routeNow(publications);
-      if (outgoing !== undefined) this.#publisher.publish(outgoing).then(done, fail);
+      if (outgoing !== undefined) this.#publisher.publish(outgoing, until).then(done, fail);
       else this.#publishLater(publications, until).then(done, fail);
     });
   }
 
   async #publishLater(publications: readonly Publication[], until: Abortable): Promise<void> {
     const outgoing = await this.#router.route(publications);
-    if (!isOver(until)) await this.#publisher.publish(outgoing);
+    if (!isOver(until)) await this.#publisher.publish(outgoing, until);
   }
 
   consume(queues: readonly string[], options: ConsumeOptions): Consumer {

@@ -1,7 +1,9 @@
 import type { ConfirmChannel, Message as AmqpDelivered } from "amqplib";
 import { UnroutableError } from "../../broker/errors.ts";
+import type { Abortable } from "../../util/abortable.ts";
 import type { Clock } from "../../util/clock.ts";
 import { uptimeOf } from "../../util/clock.ts";
+import { isOver } from "../../util/ending.ts";
 import { deferred } from "../../util/deferred.ts";
 import { startTimer } from "../../util/timer.ts";
 import type { AmqpConfirmChannel } from "./connections/amqp-channel.ts";
@@ -50,13 +52,13 @@ export class AmqpPublisher {
 
   /**
    * Rejects with UnroutableError when one of them would reach no queue, the others being published, and with BrokerUnavailableError; what was sent by then may have
-   * been published.
+   * been published. Sends nothing once `until` is over.
    */
-  publish(items: readonly Outgoing[]): Promise<void> {
+  publish(items: readonly Outgoing[], until: Abortable = {}): Promise<void> {
     if (items.length === 0) return Promise.resolve();
     const session = this.#session;
     if (session?.isOpen === true) return this.#send(session, items);
-    return this.#open().then((opened) => this.#send(opened, items));
+    return this.#open().then((opened) => (isOver(until) ? undefined : this.#send(opened, items)));
   }
 
   /** Resolves once nothing is under way. */
