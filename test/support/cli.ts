@@ -59,15 +59,15 @@ export interface CliBed extends AsyncDisposable {
   running(...args: readonly string[]): Promise<WorkerProcess>;
 }
 
-/** `tasks` is TypeScript that defines tasks of `app`, whose broker and result backend are at that URL: `sqlite:celeriac.db` unless it is told. */
-export async function openCliBed(tasks: string, url?: string): Promise<CliBed> {
+/** `tasks` is TypeScript that defines tasks of `app`, whose broker is at that URL, `sqlite:celeriac.db` unless it is told, and its results too, unless they are elsewhere. */
+export async function openCliBed(tasks: string, url?: string, resultsUrl = url): Promise<CliBed> {
   const directory = await mkdtemp(join(tmpdir(), "celeriac-cli-"));
   const workers: WorkerProcess[] = [];
-  const place = url ?? "sqlite:celeriac.db";
-  const absolutePlace = url ?? `sqlite:${join(directory, "celeriac.db")}`;
-  const producer = new Celeriac({ broker: absolutePlace, resultBackend: absolutePlace }, { env: {} });
+  const [broker, resultBackend] = [url, resultsUrl].map((one) => one ?? "sqlite:celeriac.db");
+  const file = `sqlite:${join(directory, "celeriac.db")}`;
+  const producer = new Celeriac({ broker: url ?? file, resultBackend: resultsUrl ?? file }, { env: {} });
   const source = `import { Celeriac } from "${CELERIAC}";
-    export const app: Celeriac = new Celeriac({ name: "test", broker: "${place}", resultBackend: "${place}" });
+    export const app: Celeriac = new Celeriac({ name: "test", broker: "${broker}", resultBackend: "${resultBackend}" });
     ${tasks}`;
   await writeFile(join(directory, "app.ts"), source);
   await writeFile(join(directory, "package.json"), '{"type":"module"}');

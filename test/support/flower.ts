@@ -12,6 +12,8 @@ export interface FlowerOptions {
   /** The app's module. Flower limits and applies tasks of this app alone. */
   readonly app: string;
   readonly env: Readonly<Record<string, string>>;
+  /** URL of RabbitMQ's HTTP API, by which it counts what waits there. @default none */
+  readonly brokerApi?: string | undefined;
 }
 
 export interface FlowerAnswer {
@@ -39,9 +41,10 @@ export class Flower implements AsyncDisposable {
     return flower;
   }
 
-  private constructor({ python, directory, app, env }: FlowerOptions, port: number) {
+  private constructor({ python, directory, app, env, brokerApi }: FlowerOptions, port: number) {
     this.#url = `http://127.0.0.1:${String(port)}`;
     const args = ["-m", "celery", "-A", app, "flower", "--address=127.0.0.1", `--port=${String(port)}`];
+    if (brokerApi !== undefined) args.push(`--broker-api=${brokerApi}`);
     const child = spawn(python, args, {
       cwd: directory,
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", FLOWER_UNAUTHENTICATED_API: "true", ...env },

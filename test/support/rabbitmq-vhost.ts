@@ -33,6 +33,12 @@ export class RabbitVhost implements AsyncDisposable {
     this.url = `${protocol}//${username}:${password}@${host}/${this.name}`;
   }
 
+  /** Of the server's HTTP API, with its password. */
+  get api(): string {
+    const { username, password } = new URL(this.#server);
+    return `http://${username}:${password}@${apiHost(this.#server)}/api/`;
+  }
+
   /** The queue as the server has it: its arguments, whether it is durable. Undefined where there is none. */
   async queue(name: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     return (await this.queues()).find((queue) => queue["name"] === name);
@@ -102,9 +108,9 @@ interface Question {
 
 /** Asks the server's HTTP API; what is to be deleted and is not there is fine. */
 async function askRabbitMq(server: string, path: string, { method = "GET", body }: Question = {}): Promise<unknown> {
-  const { hostname, username, password, searchParams } = new URL(server);
+  const { username, password } = new URL(server);
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const response = await fetch(`http://${hostname}:${searchParams.get("management") ?? MANAGEMENT_PORT}/api/${path}`, {
+  const response = await fetch(`http://${apiHost(server)}/api/${path}`, {
     method,
     headers: {
       authorization: `Basic ${Buffer.from(credentials).toString("base64")}`,
@@ -117,4 +123,9 @@ async function askRabbitMq(server: string, path: string, { method = "GET", body 
   if (response.ok) return text === "" ? undefined : (JSON.parse(text) as unknown);
   if (method === "DELETE" && response.status === 404) return undefined;
   throw new Error(`RabbitMQ answers ${method} ${path} with ${response.status}: ${text}`);
+}
+
+function apiHost(server: string): string {
+  const { hostname, searchParams } = new URL(server);
+  return `${hostname}:${searchParams.get("management") ?? MANAGEMENT_PORT}`;
 }

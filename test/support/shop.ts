@@ -41,6 +41,11 @@ export function describeWithEachCelery(declare: (peer: PythonPeer) => void): voi
   describeIn(ON_REDIS, ({ peer }) => declare(peer));
 }
 
+/** The same tests with each Celery on a Redis, and on a RabbitMQ; skipped where one of these is not to be had. */
+export function describeInEveryPlace(declare: (place: ShopPlace) => void): void {
+  describeIn([...ON_REDIS, ...ON_RABBITMQ], declare);
+}
+
 /** The same tests with each Celery, skipped where it or RabbitMQ is not to be had. */
 export function describeWithEachCeleryOnRabbitMq(declare: (place: ShopPlace) => void): void {
   describeIn(ON_RABBITMQ, declare);
@@ -177,7 +182,7 @@ export class Shop implements AsyncDisposable {
   /** Flower, of a peer that has it, stopped with the shop. */
   async flower(): Promise<Flower> {
     const place = { python: this.#python, directory: DIRECTORY, app: "flower_shop", env: this.#env };
-    const flower = await Flower.start(place);
+    const flower = await Flower.start({ ...place, brokerApi: this.vhost?.api });
     this.#workers.push(flower);
     return flower;
   }

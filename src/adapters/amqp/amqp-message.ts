@@ -1,6 +1,7 @@
 import type { Message as AmqpDelivered, MessageProperties as AmqpProperties, Options } from "amqplib";
 import type { DeadLetterReason, DeliveryNote } from "../../broker/broker.ts";
 import type { Message } from "../../message/message.ts";
+import { wideIntegers } from "./wide-integers.ts";
 
 /** Before the names of the headers that are ours. They are stripped before anybody is handed the message. */
 const OWN = "x-celeriac-";
@@ -60,7 +61,7 @@ export function toAmqp({
       mandatory: true,
       contentType,
       contentEncoding,
-      headers: deliveryMode === undefined ? { ...headers, [NO_MODE]: true } : headers,
+      headers: wideIntegers(deliveryMode === undefined ? { ...headers, [NO_MODE]: true } : headers),
       deliveryMode: deliveryMode ?? 2,
       priority,
       correlationId,
@@ -140,7 +141,7 @@ export function copyOf(
     properties: {
       ...kept,
       ...(expires === undefined ? {} : { expiration: expires }),
-      headers,
+      headers: wideIntegers(headers),
       mandatory: true,
     },
   };

@@ -1,16 +1,16 @@
 import { beforeEach, afterEach, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const OURS = "ours@here";
 const WAIT = { timeoutMs: 20_000 };
 /** In seconds: nobody is taken for gone because the machine is busy. */
 const HEARTBEAT_INTERVAL = 60;
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
   beforeEach(async () => {
-    shop = await Shop.open({ peer, config: { workerHeartbeatInterval: HEARTBEAT_INTERVAL } });
+    shop = await Shop.open({ ...place, config: { workerHeartbeatInterval: HEARTBEAT_INTERVAL } });
   });
   afterEach(() => shop[Symbol.asyncDispose]());
 

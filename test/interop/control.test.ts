@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMANDS } from "../../src/control/commands.ts";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEveryPlace, Shop } from "../support/shop.ts";
 
 const OURS = "ours@here";
 const PYTHONS = "python@test";
@@ -16,7 +16,7 @@ interface Row {
   readonly answer: unknown;
 }
 
-/** In `redis-control-more`, `redis-rate-limit`, `redis-liveness` and `conformance/pause`; and `shutdown`, which ends what is asked here, below. */
+/** In `control-more`, `rate-limit`, `liveness` and `conformance/pause`; and `shutdown`, which ends what is asked here, below. */
 const WITH_TESTS_OF_THEIR_OWN: ReadonlySet<string> = new Set([
   ...["autoscale", "memdump", "memsample", "objgraph", "pool_restart", "revoke_by_stamped_headers", "time_limit"],
   ...["rate_limit", "liveness", "pause_queue", "resume_queue", "shutdown"],
@@ -49,14 +49,16 @@ const QUEUE = with_({
   exchange: with_({ name: text, type: "direct", durable: true, auto_delete: false, arguments: null }),
 });
 const POOL = { "max-concurrency": 2, processes: list, timeouts: [0, 0], "max-tasks-per-child": "N/A" };
-const STATS = with_({
-  ...{ total: with_({}), pid: number, clock: text, uptime: number, prefetch_count: number },
-  pool: with_({ ...POOL, "put-guarded-by-semaphore": expect.any(Boolean) as unknown }),
-  broker: with_({ hostname: "127.0.0.1", transport: "redis", port: number, virtual_host: text, ssl: false }),
-  rusage: with_({ utime: number, stime: number, maxrss: number, minflt: number, nivcsw: number }),
-});
+const statsOf = (transport: string): unknown =>
+  with_({
+    ...{ total: with_({}), pid: number, clock: text, uptime: number, prefetch_count: number },
+    pool: with_({ ...POOL, "put-guarded-by-semaphore": expect.any(Boolean) as unknown }),
+    broker: with_({ hostname: "127.0.0.1", transport, port: number, virtual_host: text, ssl: false }),
+    rusage: with_({ utime: number, stime: number, maxrss: number, minflt: number, nivcsw: number }),
+  });
 
-const ROWS: readonly Row[] = [
+/** `transport` is the broker's, as Kombu calls it. */
+const rowsOf = (transport: string): readonly Row[] => [
   row("ping", { ok: "pong" }),
   row("clock", { clock: number }),
   row("report", { ok: expect.stringContaining("software -> celery:") as unknown }),
@@ -69,7 +71,7 @@ const ROWS: readonly Row[] = [
   row("registered", expect.arrayContaining(["both.where [name=both.where]"]), { taskinfoitems: ["name"] }, "name"),
   row("active_queues", [QUEUE]),
   row("query_task", {}, { ids: [id] }, id),
-  row("stats", STATS),
+  row("stats", statsOf(transport)),
   row("enable_events", { ok: "task events enabled" }),
   row("enable_events", { ok: "task events already enabled" }),
   row("heartbeat", null),
@@ -89,10 +91,12 @@ const ROWS: readonly Row[] = [
   row("revoked", expect.arrayContaining([id])),
 ];
 
-describeWithEachCelery((peer) => {
+describeInEveryPlace((place) => {
+  const isOnRabbitMq = place.broker === "rabbitmq";
+  const rows = rowsOf(isOnRabbitMq ? "amqp" : "redis");
   let shop: Shop;
   beforeAll(async () => {
-    shop = await Shop.open({ peer });
+    shop = await Shop.open(place);
     await shop.pythonWorker({ queues: ["python"], events: "on demand" });
     await shop.worker({ queues: ["typescript"], hostname: OURS, concurrency: 2 });
     // Both hear.
@@ -116,6 +120,16 @@ describeWithEachCelery((peer) => {
     return new Map(Object.entries(Object.assign({}, ...[said].flat()) as Readonly<Record<string, unknown>>));
   }
 
+  /** Those that are left: lists of a Redis, queues of a RabbitMQ. */
+  async function replyBoxes(): Promise<readonly unknown[]> {
+    if (shop.vhost !== undefined) {
+      const queues = await shop.vhost.queues();
+      return queues.map(({ name }) => name).filter((name) => String(name).includes("reply"));
+    }
+    const keys = await shop.python("[k.decode() for k in app.backend.client.keys('*reply*')]");
+    return (keys as readonly string[]).filter((key) => !key.startsWith("_kombu.binding."));
+  }
+
   it("one broadcast is answered by both kinds of worker, to us and to `celery status`", async () => {
     const answers = await shop.app.control.ask("ping", {}, { limit: 2 });
     expect(Object.fromEntries(answers)).toEqual({ [OURS]: { ok: "pong" }, [PYTHONS]: { ok: "pong" } });
@@ -123,9 +137,9 @@ describeWithEachCelery((peer) => {
   });
 
   describe.each([
-    { asker: "we", rows: ROWS, ask: weAsk },
+    { asker: "we", rows, ask: weAsk },
     // A program each time: once for each command.
-    { asker: "`celery`", rows: ROWS.filter(isFirstOfMethod), ask: celeryAsks },
+    { asker: "`celery`", rows: rows.filter(isFirstOfMethod), ask: celeryAsks },
   ])("$asker ask both kinds of worker at once", ({ rows, ask }) => {
     it.each(rows)("$method $args", async (row) => {
       const answers = await ask(row);
@@ -135,7 +149,7 @@ describeWithEachCelery((peer) => {
   });
 
   it("every command is asked for", () => {
-    const asked = new Set(ROWS.map(({ method }) => method));
+    const asked = new Set(rows.map(({ method }) => method));
     const elsewhere = Object.keys(COMMANDS).filter((method) => !asked.has(method));
     expect(elsewhere.filter((method) => !WITH_TESTS_OF_THEIR_OWN.has(method))).toEqual([]);
   });
@@ -207,10 +221,7 @@ describeWithEachCelery((peer) => {
   it("leaves no reply box behind, of those who asked or answered", async () => {
     await shop.app.control.ask("ping", {}, { limit: 2 });
     await celery("inspect", "ping");
-    const left = (await shop.python(
-      "sorted(k.decode() for k in app.backend.client.keys('*reply*'))",
-    )) as readonly string[];
-    expect(left.filter((key) => !key.startsWith("_kombu.binding."))).toEqual([]);
+    await eventually(async () => expect(await replyBoxes()).toEqual([]));
   });
 
   it("one `celery control shutdown` ends both kinds of worker", async () => {

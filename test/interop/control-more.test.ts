@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const OURS = "ours@here";
 const PYTHONS = "python@test";
 const WAIT = { timeoutMs: 20_000 };
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
   /** Celery has stamps since 5.3. */
   let hasStamps: boolean;
   beforeAll(async () => {
-    shop = await Shop.open({ peer, settings: { worker_pool_restarts: true }, config: { workerPoolRestarts: true } });
+    shop = await Shop.open({
+      ...place,
+      settings: { worker_pool_restarts: true },
+      config: { workerPoolRestarts: true },
+    });
     await shop.pythonWorker({ queues: ["python"] });
     await shop.worker({ queues: ["typescript"], hostname: OURS, autoscale: { max: 4, min: 2 } });
     await eventually(async () => expect((await shop.app.control.ask("ping", {}, { limit: 2 })).size).toBe(2));

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Signature } from "../../src/canvas/signature.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await Shop.open({ peer });
+    shop = await Shop.open(place);
     await shop.worker({ queues: ["typescript"] });
   });
   afterAll(() => shop[Symbol.asyncDispose]());

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ReceivedEvent } from "../../src/events/event-receiver.ts";
 import type { CeleryEvents } from "../support/celery-events.ts";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
 
   beforeAll(async () => {
     shop = await Shop.open({
-      peer,
+      ...place,
       settings: { task_send_sent_event: true },
       config: { workerSendTaskEvents: true, taskSendSentEvent: true },
     });

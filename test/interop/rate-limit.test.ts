@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { describeWithEachCelery, Shop } from "../support/shop.ts";
+import { describeInEachPlace, Shop } from "../support/shop.ts";
 
 const OURS = "ours@here";
 
-describeWithEachCelery((peer) => {
+describeInEachPlace((place) => {
   let shop: Shop;
   beforeAll(async () => {
-    shop = await Shop.open({ peer, config: { taskDefaultRateLimit: "5/m" } });
+    shop = await Shop.open({ ...place, config: { taskDefaultRateLimit: "5/m" } });
     await shop.pythonWorker({ queues: ["python"] });
     await shop.worker({ queues: ["typescript"], hostname: OURS, concurrency: 2 });
     await eventually(async () => expect((await shop.app.control.ask("ping", {}, { limit: 2 })).size).toBe(2));
