@@ -102,3 +102,25 @@ it("keeps delayed messages from the queues that Celery has bound to the same rou
   expect(await reader.texts(2)).toEqual(["before", "after"]);
   await reader.expectSilence(300);
 });
+
+it("hands out what has expired, as long as RabbitMQ is not told by another program when", async () => {
+  await using broker = await open();
+  const name = `queue-${randomUUID()}`;
+  await broker.declare({ queues: [{ name }] });
+  const { message, ...rest } = toQueue(name, "ours");
+  await broker.publish([{ ...rest, message: { ...message, properties: { ...message.properties, expirationMs: 50 } } }]);
+  const connection = await connect((await vhostOfFile()).url);
+  const channel = await connection.createConfirmChannel();
+  channel.sendToQueue(name, Buffer.from("theirs, held before"), { expiration: 1_000 });
+  await channel.waitForConfirms();
+  await using consumer = broker.consume([name], { prefetch: 2 });
+  const reader = new Reader(consumer, clock);
+  const held = await reader.take(2);
+  expect(held.map((delivery) => delivery.message.properties.expirationMs)).toEqual([50, 1_000]);
+  await Promise.all(held.map((delivery) => delivery.requeue()));
+  consumer.pause(name);
+  await clock.sleep(1_200);
+  consumer.resume(name);
+  expect((await reader.texts(2)).toSorted()).toEqual(["ours", "theirs, held before"]);
+  await connection.close();
+});

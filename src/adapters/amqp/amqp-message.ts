@@ -10,6 +10,8 @@ const DELIVERIES = `${OWN}deliveries`;
 const HISTORY = `${OWN}history`;
 /** The sender named no delivery mode; it is kept on the disk all the same. */
 const NO_MODE = `${OWN}no-mode`;
+/** `expirationMs`. By AMQP's own property RabbitMQ would throw the message away while it waits, and who waits for its result would never hear of it. */
+const EXPIRATION = `${OWN}expiration`;
 /** JSON of a `Death`. */
 const DEAD = `${OWN}dead`;
 /** By what the consumer that sent it to itself knows it. */
@@ -54,28 +56,40 @@ export function toAmqp({
   headers,
   properties,
 }: Message): Pick<Outgoing, "content" | "properties"> {
-  const { correlationId, replyTo, priority, deliveryMode, appId, expirationMs } = properties;
+  const { correlationId, replyTo, priority, deliveryMode, appId } = properties;
   return {
     content: Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength),
     properties: {
       mandatory: true,
       contentType,
       contentEncoding,
-      headers: wideIntegers(deliveryMode === undefined ? { ...headers, [NO_MODE]: true } : headers),
+      headers: wideIntegers(withOurs(headers, properties)),
       deliveryMode: deliveryMode ?? 2,
       priority,
       correlationId,
       replyTo,
       appId,
-      expiration: expirationMs === undefined ? undefined : `${expirationMs}`,
     } as Options.Publish,
+  };
+}
+
+function withOurs(
+  headers: Message["headers"],
+  { deliveryMode, expirationMs }: Message["properties"],
+): Readonly<Record<string, unknown>> {
+  if (deliveryMode !== undefined && expirationMs === undefined) return headers;
+  return {
+    ...headers,
+    ...(deliveryMode === undefined && { [NO_MODE]: true }),
+    ...(expirationMs !== undefined && { [EXPIRATION]: `${expirationMs}` }),
   };
 }
 
 export function fromAmqp({ content, properties }: AmqpDelivered): Message {
   const headers = properties.headers ?? {};
-  const { contentType, contentEncoding, correlationId, replyTo, priority, deliveryMode, appId, expiration } =
+  const { contentType, contentEncoding, correlationId, replyTo, priority, deliveryMode, appId } =
     properties as TypedProperties;
+  const expiration: unknown = properties.expiration ?? headers[EXPIRATION];
   return {
     body: content,
     contentType: contentType ?? "application/octet-stream",
@@ -130,21 +144,8 @@ export function copyOf(
   if (death !== undefined) headers[DEAD] = JSON.stringify({ ...death, reason: shortened(death.reason) });
   // RabbitMQ refuses another user's name.
   const { userId: _, clusterId: __, expiration, ...kept } = { ...properties } as Readonly<Record<string, unknown>>;
-  // The dead are kept, however short their time was.
-  const stillExpires = expiration !== undefined && death === undefined;
-  if (expiration !== undefined && death !== undefined) headers[EXPIRATION] = expiration;
-  const revived = death === undefined ? headers[EXPIRATION] : undefined;
-  if (death === undefined) Reflect.deleteProperty(headers, EXPIRATION);
-  const expires = stillExpires ? (expiration as string) : (revived as string | undefined);
-  return {
-    content,
-    properties: {
-      ...kept,
-      ...(expires === undefined ? {} : { expiration: expires }),
-      headers: wideIntegers(headers),
-      mandatory: true,
-    },
-  };
+  if (expiration !== undefined) headers[EXPIRATION] = expiration;
+  return { content, properties: { ...kept, headers: wideIntegers(headers), mandatory: true } };
 }
 
 /** The same for a consumer that holds it already, which knows it by this. */
@@ -156,9 +157,6 @@ export function keptCopyOf(message: AmqpDelivered, marks: Marks, id: string): Re
 export function keptIdOf({ properties }: AmqpDelivered): string | undefined {
   return properties.headers?.[KEPT] as string | undefined;
 }
-
-/** A dead letter's own `expiration`, which would end it among the dead. */
-const EXPIRATION = `${OWN}expiration`;
 
 /** What a dead letter died of, where that is written by us. */
 export function deathOf({ properties }: AmqpDelivered): Death | undefined {
