@@ -13,7 +13,7 @@ import { makePool, type PoolPlan } from "../../src/worker/make-pool.ts";
 import { Child } from "../support/child-process.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ParentNews } from "../support/pool-parent.ts";
-import { TYPESCRIPT_PRELOAD } from "../support/typescript-preload.ts";
+import { TYPESCRIPT_PRELOAD } from "../support/typescript-in-build.ts";
 
 const PARENT = new URL("../support/pool-parent.ts", import.meta.url);
 const PRINTER = fileURLToPath(new URL("../support/pool-printer.ts", import.meta.url));

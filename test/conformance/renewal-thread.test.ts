@@ -6,6 +6,7 @@ import { CLOSED, countersFor, MODE, RENEWALS, THREAD } from "../support/blocked-
 import { eventually } from "../support/eventually.ts";
 import { leaseholders } from "../support/leaseholders.ts";
 import { recordingLogger } from "../support/recording-logger.ts";
+import { typescriptModule } from "../support/typescript-in-build.ts";
 
 const LEASE_MS = 1_500;
 let started: Worker[];
@@ -100,7 +101,9 @@ describe("the thread that renews", () => {
   });
 });
 
-function setUp(mode = 0, module = new URL("../support/blocked-renewer.ts", import.meta.url).href) {
+const RENEWER = typescriptModule(new URL("../support/blocked-renewer.ts", import.meta.url), "openRenewer");
+
+function setUp(mode = 0, module = RENEWER) {
   const counters = countersFor(mode);
   const { log, lines } = recordingLogger();
   const onLoop: (readonly string[])[] = [];

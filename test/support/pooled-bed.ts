@@ -13,7 +13,7 @@ import { eventually } from "./eventually.ts";
 import { BROKEN, makePooledApp, type Place, PLACE_VARIABLE } from "./pooled-tasks.ts";
 import { type RecordedLine, recordingLogger } from "./recording-logger.ts";
 import { HAS_REDIS, RedisServer } from "./redis.ts";
-import { TYPESCRIPT_PRELOAD } from "./typescript-preload.ts";
+import { TYPESCRIPT_PRELOAD } from "./typescript-in-build.ts";
 
 /** Where messages and results are. */
 export type StoreName = "sqlite" | "redis";
