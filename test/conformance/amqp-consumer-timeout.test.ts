@@ -16,8 +16,8 @@ import { it } from "../support/with-own-rabbitmq.ts";
 
 const START_MS = 60_000;
 /** What this server allows, and looks after each half second. */
-const CONSUMER_TIMEOUT_MS = 2_000;
-const LONG_MS = 3 * CONSUMER_TIMEOUT_MS;
+const CONSUMER_TIMEOUT_MS = 4_000;
+const LONG_MS = 2 * CONSUMER_TIMEOUT_MS;
 
 const TAKEN_BACK = "RabbitMQ took messages back: they were held longer than its consumer_timeout";
 
@@ -145,3 +145,26 @@ describe.each(["classic", "quorum"] as const)("of a %s queue", { concurrent: tru
     expect(lines.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
   });
 });
+
+it(
+  "takes again what was kept, and taken back because the server let no copy through",
+  { timeout: 60_000 },
+  async () => {
+    const { createBroker } = amqp({ url: `amqp://127.0.0.1:${server.port}`, consumerTimeoutMs: CONSUMER_TIMEOUT_MS });
+    await using broker = createBroker?.({ clock, log: silentLogger }) as Broker;
+    const queue = `queue-${randomUUID()}`;
+    await broker.declare({ queues: [{ name: queue }] });
+    await broker.publish([toQueue(queue, "long")]);
+    await using consumer = broker.consume([queue], { prefetch: 1 });
+    const reader = new Reader(consumer, clock);
+    const held = await reader.next();
+    await clock.sleep(LONG_MS);
+    expect(held.isLost).toBe(false);
+    await server.setMemoryAlarm(true);
+    await eventually(() => expect(held.isLost).toBe(true), { timeoutMs: 20_000 });
+    await server.setMemoryAlarm(false);
+    const again = await reader.next();
+    expect([textOf(again), again.deliveries]).toEqual(["long", 2]);
+    await again.ack();
+  },
+);

@@ -9,7 +9,9 @@ export class AckWindow {
     return this.#floor;
   }
 
+  /** Again, it does nothing. */
   settle(tag: number): void {
+    if (tag <= this.#floor) return;
     while (tag - this.#floor >= this.#settled.length) this.#grow();
     const mask = this.#settled.length - 1;
     this.#settled[tag & mask] = 1;

@@ -238,9 +238,9 @@ export class AmqpConsumer implements Consumer {
         queues: [...this.#queues],
         detail: closed.text,
       });
-      this.#keeper.look();
     }
     for (const delivery of this.#held.lose(session)) this.#buffer.delete(delivery);
+    this.#subscriptions.adjust(); // what was kept has left its place of the prefetch
   }
 
   #leave(queue: string): void {

@@ -37,8 +37,13 @@ export class BroadcastListener implements Listener {
   /** Resolves once it hears. Rejects with BrokerUnavailableError, and with AmqpReplyError when the server refuses it. */
   static async open(options: BroadcastListenerOptions): Promise<BroadcastListener> {
     const listener = new BroadcastListener(options);
-    await listener.#open();
-    return listener;
+    try {
+      await listener.#open();
+      return listener;
+    } catch (error) {
+      await listener[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   private constructor(options: BroadcastListenerOptions) {

@@ -186,11 +186,11 @@ export class ConsumerSession {
     else this.#flushLater();
   }
 
-  /** Not done, and nothing is to come of it here: the server hands it out again, to anybody. Makes room as an acknowledgement does. */
-  giveBack(message: ConsumeMessage): void {
+  /** Not done, and nothing is to come of it here. Back in its queue the server hands it out again, to anybody; else it goes where its queue's dead letters go. Makes room as an acknowledgement does. */
+  giveBack(message: ConsumeMessage, { toItsQueue }: { readonly toItsQueue: boolean }): void {
     if (!this.#channel.isWritable) return; // it goes back with the channel
     this.#window.settle(message.fields.deliveryTag);
-    this.#channel.raw.nack(message, false, true);
+    this.#channel.raw.nack(message, false, toItsQueue);
   }
 
   /** Writes the acknowledgements that wait for the end of the turn. */

@@ -40,6 +40,11 @@ export class HeldDeliveries implements DeliveryOwner {
     return this.#all.size - this.#settling;
   }
 
+  /** Whether it is held, and nobody is settling it. */
+  isIdle(delivery: AmqpDelivery): boolean {
+    return this.#all.has(delivery) && !delivery.isSettled && delivery.failSettling === undefined;
+  }
+
   add(delivery: AmqpDelivery): void {
     this.#all.add(delivery);
   }
@@ -50,7 +55,7 @@ export class HeldDeliveries implements DeliveryOwner {
     return false;
   }
 
-  /** As they came. */
+  /** As they came, but for what is kept. */
   inOrder(): readonly AmqpDelivery[] {
     return [...this.#all].sort((a, b) => a.raw.fields.deliveryTag - b.raw.fields.deliveryTag);
   }
@@ -159,7 +164,8 @@ export class HeldDeliveries implements DeliveryOwner {
       });
       await clock.sleep(REFUSED_MS, { signal: givingUp }).catch(() => undefined);
     }
-    delivery.session.giveBack(delivery.raw);
+    // From a queue of the consumer's own the dead letters go home.
+    delivery.session.giveBack(delivery.raw, { toItsQueue: !delivery.isKept });
   }
 
   #forget(delivery: AmqpDelivery): void {

@@ -1,4 +1,4 @@
-import { TopologyMismatchError } from "../../broker/errors.ts";
+import { BrokerUnavailableError, TopologyMismatchError } from "../../broker/errors.ts";
 import { exponentialBackoff } from "../../util/backoff.ts";
 import type { Clock } from "../../util/clock.ts";
 import { toError } from "../../util/errors.ts";
@@ -35,6 +35,8 @@ export class Subscriptions implements Disposable {
   readonly #options: SubscriptionsOptions;
   readonly #refused: RefusedQueues;
   readonly #watchingTopology: Disposable;
+  /** How many bindings of each queue let delayed messages in, on this session. */
+  readonly #admitted = new Map<string, number>();
   #session: ConsumerSession | undefined;
   #isStale = false;
   #isAdjusting = false;
@@ -54,6 +56,7 @@ export class Subscriptions implements Disposable {
   /** From now on all is consumed by this channel. */
   use(session: ConsumerSession): void {
     this.#session = session;
+    this.#admitted.clear();
     this.adjust();
   }
 
@@ -108,6 +111,7 @@ export class Subscriptions implements Disposable {
     if (session.isShared)
       await allot({ session, queues: ready, prefetch, orphans: () => held.orphans(session), consume });
     else for (const queue of ready) if (!session.queues.has(queue)) await consume(queue, 0);
+    if (session.isShared) for (const queue of ready) void this.#admitDelayed(queue);
     const isMissing = ready.length < wanted.length;
     this.#missed = isMissing ? this.#missed + 1 : 0;
     if (isMissing) this.#lookLater();
@@ -139,15 +143,19 @@ export class Subscriptions implements Disposable {
       throw error;
     }
     this.#refused.delete(queue);
-    if (session.isShared) void this.#admitDelayed(queue);
   }
 
   /** Python's producers leave delays to RabbitMQ where there are quorum queues. Never rejects. */
   async #admitDelayed(queue: string): Promise<void> {
     const { delayed, topology, log } = this.#options;
+    const patterns = topology.patternsOf(queue);
+    if (this.#admitted.get(queue) === patterns.length) return;
+    this.#admitted.set(queue, patterns.length);
     try {
-      await delayed.admit(queue, topology.patternsOf(queue));
+      await delayed.admit(queue, patterns);
     } catch (error) {
+      this.#admitted.delete(queue);
+      if (error instanceof BrokerUnavailableError) return; // with the next session
       const fields = { queue, error: toError(error).message };
       log.warn("what Python's producers delay may not come to the queue", fields);
     }
