@@ -9,6 +9,7 @@ import { decodeTask } from "../message/decode-task.ts";
 import { UnreadableMessageError } from "../message/errors.ts";
 import type { TaskRequest } from "../message/task-request.ts";
 import { andThen } from "../util/and-then.ts";
+import { uptimeOf } from "../util/clock.ts";
 import { Ending } from "../util/ending.ts";
 import { NOT_STARTED, type PoolJob, type PoolOutcome } from "../pool/pool.ts";
 import { NOWHERE } from "../util/roster.ts";
@@ -108,6 +109,8 @@ class Execution implements RunningTask {
   readonly #delivery: Delivery;
   readonly #parts: WorkerParts;
   readonly #record: TaskRecord;
+  /** Of the clock's uptime, of which a millisecond has parts: Flower counts no runtime of 0. */
+  #begunAt = 0;
   readonly #settlement: Settlement;
   readonly #ending = new Ending();
   #endReason: EndReason | undefined;
@@ -265,6 +268,7 @@ class Execution implements RunningTask {
 
   #runNow(options: TaskDefinition["options"], slot: ConcurrencySlot | undefined): Promise<void> {
     this.startedAt = this.#parts.clock.now();
+    this.#begunAt = uptimeOf(this.#parts.clock);
     return andThen(this.#run(options, slot), (outcome) => this.#settleSurely(outcome));
   }
 
@@ -284,7 +288,7 @@ class Execution implements RunningTask {
     const { clock, running } = this.#parts;
     running.delete(this);
     this.#isOver = true;
-    this.#settlement.seconds = (clock.now() - this.startedAt) / 1000;
+    this.#settlement.seconds = (uptimeOf(clock) - this.#begunAt) / 1000;
     return andThen(this.#settlement.isSure ? undefined : this.#settlement.confirm(), () => this.#settle(outcome));
   }
 
