@@ -22,7 +22,9 @@ const PROJECTS: readonly Project[] = [
 ];
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const { exports } = JSON.parse(readFileSync(at("package.json"), "utf8")) as typeof import("./package.json");
+const { exports } = JSON.parse(readFileSync(at("package.json"), "utf8")) as {
+  readonly exports: Readonly<Record<string, string | { readonly "@celeriac/source": string }>>;
+};
 
 /** `import "celeriac"` means src in tests: no build to forget. As a condition Node would know it too, and hand it on to what tests start. */
 const sources: Plugin = {
