@@ -58,8 +58,9 @@ export class SentEvents {
   /** What waits is sent before the broker is closed. */
   #open(broadcaster: Broker["broadcaster"]): EventDispatcher {
     const { connections, clock, log } = this.#options;
-    const sender = broadcaster && new DirectSender({ hostname: anonymousNode(), broadcaster, clock, log });
+    const hostname = anonymousNode();
+    const sender = broadcaster && new DirectSender({ hostname, broadcaster, clock, log });
     const lamport = new LamportClock();
-    return connections.keep(new EventDispatcher({ sender, lamport, taskEvents: false, clock, log }));
+    return connections.keep(new EventDispatcher({ hostname, sender, lamport, taskEvents: false, clock, log }));
   }
 }

@@ -1,13 +1,10 @@
 import type { Broadcaster } from "../broker/broadcaster.ts";
 import type { Clock } from "../util/clock.ts";
-import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
 import { startTimer } from "../util/timer.ts";
-import { isListed } from "./event.ts";
-import { eventListMessage, eventMessage, eventRoutingKey, TASK_EVENTS_KEY } from "./event-message.ts";
+import { eventListMessage, eventMessage, TASK_EVENTS_KEY } from "./event-message.ts";
 import { EventOutbox } from "./event-outbox.ts";
-import type { EventSender, HappenedEvent } from "./event-sender.ts";
-import { EventWriter } from "./event-writer.ts";
+import type { EventSender, WrittenEvents } from "./event-sender.ts";
 
 /**
  * A list of task events is sent when it is so long, has so many characters, or its first event has waited so many milliseconds. A worker that runs
@@ -30,7 +27,6 @@ export interface DirectSenderOptions {
 /** Sends what a worker tells of its tasks in lists, all else at once. What the broker does not take in time is dropped. */
 export class DirectSender implements EventSender {
   readonly #options: DirectSenderOptions;
-  readonly #writer: EventWriter;
   readonly #outbox: EventOutbox;
   /** Task events that wait, as JSON. */
   #list: string[] = [];
@@ -39,7 +35,6 @@ export class DirectSender implements EventSender {
 
   constructor(options: DirectSenderOptions) {
     this.#options = options;
-    this.#writer = new EventWriter(options.hostname);
     this.#outbox = new EventOutbox(options);
   }
 
@@ -47,12 +42,12 @@ export class DirectSender implements EventSender {
     return this.#outbox.isAway;
   }
 
-  put(events: readonly HappenedEvent[]): void {
-    for (const event of events) {
-      const text = this.#written(event);
-      if (text === undefined) continue;
-      if (isListed(event.type)) this.#enlist(text);
-      else this.#sendAlone(text, eventRoutingKey(event.type));
+  put(written: readonly WrittenEvents[]): void {
+    for (const { routingKey, events } of written) {
+      for (const event of events) {
+        if (routingKey === TASK_EVENTS_KEY) this.#enlist(event);
+        else this.#sendAlone(event, routingKey);
+      }
     }
   }
 
@@ -62,26 +57,17 @@ export class DirectSender implements EventSender {
     await this.#outbox[Symbol.asyncDispose]();
   }
 
-  #written(event: HappenedEvent): string | undefined {
-    try {
-      return this.#writer.write(event);
-    } catch (error) {
-      this.#options.log.debug("event not sent", { type: event.type, error: toError(error).message });
-      return undefined;
-    }
-  }
-
-  #enlist(text: string): void {
-    this.#list.push(text);
-    this.#characters += text.length;
+  #enlist(event: string): void {
+    this.#list.push(event);
+    this.#characters += event.length;
     if (this.#list.length >= MAX_LIST_LENGTH || this.#characters >= MAX_LIST_CHARACTERS) this.#sendList();
     else this.#stopTimer ??= startTimer(this.#options.clock, MAX_LIST_WAIT_MS, () => this.#sendList());
   }
 
   /** What comes later must not overtake. */
-  #sendAlone(text: string, routingKey: string): void {
+  #sendAlone(event: string, routingKey: string): void {
     this.#sendList();
-    this.#outbox.put({ message: eventMessage(this.#options.hostname, text), routingKey, events: 1 });
+    this.#outbox.put({ message: eventMessage(this.#options.hostname, event), routingKey, events: 1 });
   }
 
   #sendList(): void {

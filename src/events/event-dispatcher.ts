@@ -2,11 +2,15 @@ import type { Clock } from "../util/clock.ts";
 import { endOfTurn } from "../util/end-of-turn.ts";
 import { toError } from "../util/errors.ts";
 import type { Logger } from "../util/logger.ts";
-import type { EventFields, EventType, ListedEventType } from "./event.ts";
-import type { EventSender, HappenedEvent } from "./event-sender.ts";
+import { eventRoutingKey, TASK_EVENTS_KEY } from "./event-message.ts";
+import type { EventSender, WrittenEvents } from "./event-sender.ts";
+import { EventWriter } from "./event-writer.ts";
+import { isListed, type EventFields, type EventType, type ListedEventType } from "./event.ts";
 import type { LamportClock } from "./lamport-clock.ts";
 
 export interface EventDispatcherOptions {
+  /** Name of the node whose events they are. */
+  readonly hostname: string;
   /** Disposed of with the dispatcher. Undefined where the broker has no pub/sub: nothing is sent then. */
   readonly sender: EventSender | undefined;
   /** Counts on with every event. */
@@ -24,15 +28,17 @@ interface NotedEvent {
   readonly clock: number;
 }
 
-/** Collects the events of one node for their sender. Nobody waits for it. Celery: `celery/events/dispatcher.py:EventDispatcher`. */
+/** Writes the events of one node for their sender. Nobody waits for it. Celery: `celery/events/dispatcher.py:EventDispatcher`. */
 export class EventDispatcher implements AsyncDisposable {
   readonly #options: EventDispatcherOptions;
+  readonly #writer: EventWriter;
   #sendsTaskEvents: boolean;
   /** Task events of this turn of the event loop. */
   #noted: NotedEvent[] = [];
 
   constructor(options: EventDispatcherOptions) {
     this.#options = options;
+    this.#writer = new EventWriter(options.hostname);
     this.#sendsTaskEvents = options.taskEvents && options.sender !== undefined;
   }
 
@@ -94,12 +100,25 @@ export class EventDispatcher implements AsyncDisposable {
     const noted = this.#noted;
     if (noted.length === 0) return;
     this.#noted = [];
-    this.#options.sender?.put(noted.flatMap((one) => this.#described(one) ?? []));
+    this.#options.sender?.put(this.#inWords(noted));
   }
 
-  #described({ type, describe, now, clock }: NotedEvent): HappenedEvent | undefined {
+  #inWords(noted: readonly NotedEvent[]): readonly WrittenEvents[] {
+    const written: { readonly routingKey: string; readonly events: string[] }[] = [];
+    for (const one of noted) {
+      const event = this.#write(one);
+      if (event === undefined) continue;
+      const routingKey = isListed(one.type) ? TASK_EVENTS_KEY : eventRoutingKey(one.type);
+      const last = written.at(-1);
+      if (last?.routingKey === routingKey) last.events.push(event);
+      else written.push({ routingKey, events: [event] });
+    }
+    return written;
+  }
+
+  #write({ type, describe, now, clock }: NotedEvent): string | undefined {
     try {
-      return { type, fields: describe() as EventFields[EventType], now, clock };
+      return this.#writer.write({ type, fields: describe() as EventFields[EventType], now, clock });
     } catch (error) {
       this.#options.log.debug("event not sent", { type, error: toError(error).message });
       return undefined;

@@ -1,6 +1,15 @@
 import { encodeJson } from "../message/json.ts";
 import type { EventFields, EventType } from "./event.ts";
-import type { HappenedEvent } from "./event-sender.ts";
+
+/** An event that is to be told. */
+export interface HappenedEvent<T extends EventType = EventType> {
+  readonly type: T;
+  readonly fields: EventFields[T];
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** What the sender's Lamport clock told. */
+  readonly clock: number;
+}
 
 /** How long the offset of the local time zone is taken as known, in milliseconds. */
 const ZONE_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { BroadcasterSource } from "../broker/broadcaster.ts";
 import type { Logger, LogFields } from "../util/logger.ts";
-import type { HappenedEvent } from "./event-sender.ts";
+import type { WrittenEvents } from "./event-sender.ts";
 
 /** How long the thread takes to end at most, in milliseconds: it has a second for what waits. */
 export const SENDER_END_MS = 1_500;
@@ -12,7 +12,7 @@ export interface SenderSetup {
 }
 
 export type ToSenderThread =
-  { readonly kind: "put"; readonly events: readonly HappenedEvent[] } | { readonly kind: "end" };
+  { readonly kind: "put"; readonly written: readonly WrittenEvents[] } | { readonly kind: "end" };
 
 export type FromSenderThread =
   | { readonly kind: "taken"; readonly events: number }

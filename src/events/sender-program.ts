@@ -5,6 +5,7 @@ import { systemClock as clock } from "../util/clock.ts";
 import type { Logger, LogFields } from "../util/logger.ts";
 import { endThread } from "../util/thread-end.ts";
 import { DirectSender } from "./direct-sender.ts";
+import { countOf } from "./event-sender.ts";
 import { SENDER_END_MS, type FromSenderThread, type SenderSetup, type ToSenderThread } from "./sender-messages.ts";
 
 const { hostname, source } = workerData as SenderSetup;
@@ -16,8 +17,8 @@ parentPort?.on("message", (order: ToSenderThread) => {
   if (order.kind === "end") {
     void endThread(close(), SENDER_END_MS);
   } else {
-    sender.put(order.events);
-    tell({ kind: "taken", events: order.events.length });
+    sender.put(order.written);
+    tell({ kind: "taken", events: countOf(order.written) });
   }
 });
 

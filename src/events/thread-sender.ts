@@ -7,8 +7,8 @@ import { siblingModule } from "../util/sibling-module.ts";
 import { threadEnd } from "../util/thread-end.ts";
 import { threadOptions } from "../util/thread-options.ts";
 import { DirectSender, type DirectSenderOptions } from "./direct-sender.ts";
-import { isListed } from "./event.ts";
-import type { EventSender, HappenedEvent } from "./event-sender.ts";
+import { TASK_EVENTS_KEY } from "./event-message.ts";
+import { countOf, type EventSender, type WrittenEvents } from "./event-sender.ts";
 import { SENDER_END_MS, type FromSenderThread, type SenderSetup, type ToSenderThread } from "./sender-messages.ts";
 
 const PROGRAM = siblingModule("./sender-program", import.meta.url);
@@ -39,8 +39,8 @@ export function eventSender(options: DirectSenderOptions & { readonly broadcaste
 }
 
 /**
- * Leaves events to a thread, which puts them into words and sends them over a connection of its own: a worker of many short tasks
- * would spend a fifth of its time on that. The thread is started for the first event of a task.
+ * Leaves events to a thread, which sends them over a connection of its own: a worker of many short tasks would spend a tenth of its time on that. They are written
+ * before, as texts are handed to a thread faster than objects. The thread is started for the first event of a task.
  */
 export class ThreadSender implements EventSender {
   readonly #options: ThreadSenderOptions;
@@ -59,11 +59,11 @@ export class ThreadSender implements EventSender {
     return this.#worker === undefined ? this.#options.direct.isAway : this.#isAway;
   }
 
-  put(events: readonly HappenedEvent[]): void {
+  put(written: readonly WrittenEvents[]): void {
     if (this.#isDisposed) return;
-    if (!this.#hasFailed && events.some(({ type }) => isListed(type))) this.#worker ??= this.#open();
-    if (this.#worker === undefined) this.#options.direct.put(events);
-    else this.#leave(this.#withRoom(events), this.#worker);
+    if (!this.#hasFailed && written.some(isOfTasks)) this.#worker ??= this.#open();
+    if (this.#worker === undefined) this.#options.direct.put(written);
+    else this.#leave(this.#withRoom(written), this.#worker);
   }
 
   /** Calling it again is fine. */
@@ -76,21 +76,16 @@ export class ThreadSender implements EventSender {
   }
 
   /** Those of tasks alone are so many that there may be no room for them. */
-  #withRoom(events: readonly HappenedEvent[]): readonly HappenedEvent[] {
-    if (this.#waiting + events.length <= MAX_WAITING) return events;
-    const others = events.filter(({ type }) => !isListed(type));
-    this.#drop(events.length - others.length);
-    return others;
+  #withRoom(written: readonly WrittenEvents[]): readonly WrittenEvents[] {
+    if (this.#waiting + countOf(written) <= MAX_WAITING) return written;
+    this.#drop(countOf(written.filter(isOfTasks)));
+    return written.filter((each) => !isOfTasks(each));
   }
 
-  #leave(events: readonly HappenedEvent[], worker: Worker): void {
-    if (events.length === 0) return;
-    try {
-      worker.postMessage({ kind: "put", events } satisfies ToSenderThread);
-      this.#waiting += events.length;
-    } catch (error) {
-      this.#options.log.debug("events not sent", { error: toError(error).message });
-    }
+  #leave(written: readonly WrittenEvents[], worker: Worker): void {
+    if (written.length === 0) return;
+    worker.postMessage({ kind: "put", written } satisfies ToSenderThread);
+    this.#waiting += countOf(written);
   }
 
   /** Undefined where no thread can be had, such as for want of a permission, or of memory. */
@@ -152,4 +147,8 @@ export class ThreadSender implements EventSender {
     this.#waiting = 0;
     this.#tellDropped();
   }
+}
+
+function isOfTasks({ routingKey }: WrittenEvents): boolean {
+  return routingKey === TASK_EVENTS_KEY;
 }

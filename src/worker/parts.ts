@@ -94,7 +94,10 @@ export async function openParts(plan: WorkerPlan): Promise<OpenParts> {
   const concurrencyKeys = keys && openConcurrencyKeys(keys, app, log);
   const { broadcaster } = broker;
   const sender = broadcaster && eventSender({ hostname, broadcaster, clock, log });
-  const events = new EventDispatcher({ sender, lamport, taskEvents: config.workerSendTaskEvents, clock, log });
+  const events = new EventDispatcher({
+    ...{ hostname, sender, lamport, clock, log },
+    taskEvents: config.workerSendTaskEvents,
+  });
   const totals = new TaskTotals();
   const taskEvents = new TaskEvents(events, tasks);
   const intervalMs = (config.workerHeartbeatInterval ?? UNSAID_INTERVAL) * 1000;

@@ -25,6 +25,7 @@ it.each(SENDERS)(
     const { broadcaster } = await app.broker();
     assert(broadcaster);
     await using dispatcher = new EventDispatcher({
+      hostname: "w@h",
       sender: open({ hostname: "w@h", broadcaster, clock: systemClock, log }),
       lamport: new LamportClock(),
       taskEvents: true,

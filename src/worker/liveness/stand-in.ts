@@ -78,12 +78,12 @@ export class StandIn implements AsyncDisposable {
   }
 
   async #standByAt({ source, heartbeatMs }: StandByOrder): Promise<void> {
-    const { node } = this.#setup;
+    const { node: hostname } = this.#setup;
     const broadcaster = await openBroadcasterFrom(source);
     this.#opened.push(broadcaster);
     const [clock, lamport] = [this.#clock, this.#lamport];
-    const sender = new DirectSender({ hostname: node, broadcaster, clock, log });
-    const events = new EventDispatcher({ sender, lamport, taskEvents: false, clock, log });
+    const sender = new DirectSender({ hostname, broadcaster, clock, log });
+    const events = new EventDispatcher({ hostname, sender, lamport, taskEvents: false, clock, log });
     this.#opened.push(events);
     if (heartbeatMs !== undefined) this.#heart = new StandInHeart(events, heartbeatMs);
     const control = this.#hear(broadcaster);

@@ -43,6 +43,7 @@ function bench({ taskEvents = true, hasBroadcaster = true } = {}) {
     },
   };
   const dispatcher = new EventDispatcher({
+    hostname: "w@h",
     sender: hasBroadcaster
       ? new DirectSender({ hostname: "w@h", broadcaster: broadcaster as Broadcaster, clock, log })
       : undefined,

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
-import type { EventSender, HappenedEvent } from "../../../src/events/event-sender.ts";
+import type { EventSender, WrittenEvents } from "../../../src/events/event-sender.ts";
 import { ThreadSender } from "../../../src/events/thread-sender.ts";
 import { systemClock } from "../../../src/util/clock.ts";
 import { recordingLogger } from "../../support/recording-logger.ts";
 
 const TIMEOUT = { timeout: 10_000 };
-const ONLINE = { type: "worker-elect-ack", fields: { id: "1" }, now: 0, clock: 1 } as const;
+const ONLINE: WrittenEvents = { routingKey: "worker.online", events: ["{}"] };
 
-function started(...uuids: readonly string[]): readonly HappenedEvent[] {
-  return uuids.map((uuid) => ({ type: "task-started", fields: { uuid }, now: 0, clock: 1 }));
+function ofTasks(count: number): WrittenEvents {
+  return { routingKey: "task.multi", events: Array.from({ length: count }, () => "{}") };
 }
 
 /** A sender whose thread opens this broadcaster, given as code, and what went past the thread. */
 function bench(openBroadcaster: string) {
-  const direct: HappenedEvent[] = [];
+  const direct: WrittenEvents[] = [];
   let isDisposed = false;
   const { log, lines } = recordingLogger();
   const sender = new ThreadSender({
@@ -24,7 +24,7 @@ function bench(openBroadcaster: string) {
     },
     direct: {
       isAway: false,
-      put: (events) => void direct.push(...events),
+      put: (written) => void direct.push(...written),
       [Symbol.asyncDispose]: () => Promise.resolve(void (isDisposed = true)),
     } satisfies EventSender,
     clock: systemClock,
@@ -46,11 +46,11 @@ describe("a sender with a thread", () => {
 
   it("sends without it once that has ended by itself, and tells of it", async () => {
     const { sender, direct, lines } = bench("() => { throw new Error('no broker here') }");
-    sender.put(started("lost"));
+    sender.put([ofTasks(1)]);
     await expect.poll(() => lines, TIMEOUT).toHaveLength(1);
     expect(lines).toMatchObject([{ level: "warn", fields: { lostAtLeast: 1, error: "no broker here" } }]);
-    sender.put(started("a"));
-    expect(direct).toEqual(started("a"));
+    sender.put([ofTasks(2)]);
+    expect(direct).toEqual([ofTasks(2)]);
     await sender[Symbol.asyncDispose]();
   });
 
@@ -61,24 +61,12 @@ describe("a sender with a thread", () => {
     const { sender, direct, lines } = bench(
       `() => { let isFirst = true; return { broadcast: ${broadcast}, [Symbol.asyncDispose]: async () => {} }; }`,
     );
-    const many = started(...Array.from({ length: 10_000 }, (_, index) => String(index)));
-    sender.put([...many, ONLINE]);
-    for (let count = 0; count < 6; count += 1) sender.put(many);
+    sender.put([ofTasks(10_000), ONLINE]);
+    for (let count = 0; count < 6; count += 1) sender.put([ofTasks(10_000)]);
     expect(lines).toMatchObject([{ level: "warn", message: "events are dropped" }]);
     await expect.poll(() => lines, TIMEOUT).toHaveLength(2);
     expect(lines[1]).toMatchObject({ message: "events were dropped", fields: { events: 30_000 } });
     expect(direct).toEqual([]);
-    await sender[Symbol.asyncDispose]();
-  });
-
-  it("passes over what cannot be handed to it", async () => {
-    const { sender, lines } = bench("() => ({ broadcast: async () => {}, [Symbol.asyncDispose]: async () => {} })");
-    const action = (): void => undefined;
-    sender.put([
-      ...started("a"),
-      { type: "worker-elect", fields: { id: "1", topic: "t", action, cver: 1 }, now: 0, clock: 1 },
-    ]);
-    expect(lines).toMatchObject([{ level: "debug", message: "events not sent" }]);
     await sender[Symbol.asyncDispose]();
   });
 });
